@@ -1,0 +1,1 @@
+//! Two engines behind one narrow border: the only crate that names a database driver.

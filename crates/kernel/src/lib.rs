@@ -1,0 +1,1 @@
+//! What every service shares: tenants, keys, ledger, idempotency, limits, audit, outbox, jobs, the spine.

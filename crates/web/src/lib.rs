@@ -1,0 +1,1 @@
+//! The HTTP vocabulary: callers, replies, error dialects, limits, OpenAPI.
