@@ -1,0 +1,4 @@
+//! One binary, so that the whole system is linked once.
+
+mod harness;
+mod tidy;

@@ -1,0 +1,4 @@
+//! Rules that a reader can rely on because a test keeps them.
+
+mod dependencies;
+mod sources;

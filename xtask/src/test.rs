@@ -1,0 +1,136 @@
+//! `cargo xtask test`: everything that a change must pass.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use it::Result;
+use it::postgres::{self, Cluster, Durability};
+use it::server::{Profile, built};
+use it::settings;
+
+use crate::apt;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Do without PostgreSQL. Without this, a run that cannot start PostgreSQL fails.
+    #[arg(long)]
+    sqlite_only: bool,
+}
+
+/// Runs every step and stops at the first that fails.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut steps = Steps::default();
+    let outcome = run_steps(options, &mut steps);
+    println!("\n{}", steps.table());
+    let engines = outcome?;
+    println!("engines: {engines}");
+    println!("all passed");
+    Ok(())
+}
+
+/// Runs one command with a cluster of its own, for work on a single crate.
+pub(crate) fn with_postgres(command: &[String]) -> Result<()> {
+    let cluster = start_postgres()?;
+    let [program, arguments @ ..] = command else { return Err("name a command to run".into()) };
+    let status =
+        Command::new(program).args(arguments).env(settings::POSTGRES, cluster.admin_url()).status()?;
+    if status.success() { Ok(()) } else { Err(format!("{program} ended with {status}").into()) }
+}
+
+fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
+    let cluster = if options.sqlite_only { None } else { Some(steps.time("postgres", start_postgres)?) };
+    steps.cargo("format", cargo(["fmt", "--all", "--", "--check"]))?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    steps.cargo("lints", cargo(lints))?;
+    steps.time("deny", check_dependencies)?;
+    steps.cargo("build", cargo(["build", "--locked", "--quiet", "--package", "attestry"]))?;
+    steps.cargo("tests", tests(cluster.as_ref(), &["--workspace"]))?;
+    if let Some(cluster) = &cluster {
+        let serializable = "ALTER SYSTEM SET default_transaction_isolation = 'serializable'";
+        postgres::run_sql(&cluster.admin_url(), serializable)?;
+        postgres::run_sql(&cluster.admin_url(), "SELECT pg_reload_conf()")?;
+        let mut command =
+            tests(Some(cluster), &["--package", "db", "--package", "kernel", "--package", "it"]);
+        command.env(settings::ISOLATION, "serializable");
+        steps.cargo("tests, serializable", command)?;
+    }
+    Ok(match &cluster {
+        Some(cluster) => format!("SQLite (in the binary), PostgreSQL {}", cluster.version()?),
+        None => "SQLite (in the binary); PostgreSQL was left out, as asked for with --sqlite-only".into(),
+    })
+}
+
+/// Starts a cluster for this run only, installing PostgreSQL when it is missing and we may.
+fn start_postgres() -> Result<Cluster> {
+    if postgres::binaries().is_none() {
+        apt::install("postgresql").map_err(|error| format!("{error}; or leave it out with --sqlite-only"))?;
+    }
+    Cluster::create(&std::env::temp_dir(), Durability::Unsynced)
+}
+
+fn check_dependencies() -> Result<()> {
+    if !apt::has("cargo-deny") {
+        println!("deny: SKIPPED, cargo-deny is not installed (cargo install cargo-deny)");
+        return Ok(());
+    }
+    // Without `--offline` it would fetch an index that a closed machine cannot reach.
+    let mut command = cargo(["deny", "--offline", "--locked", "check", "bans", "licenses", "sources"]);
+    if command.status()?.success() { Ok(()) } else { Err("cargo deny found something".into()) }
+}
+
+fn tests(cluster: Option<&Cluster>, packages: &[&str]) -> Command {
+    let mut command = if apt::has("cargo-nextest") {
+        let quiet = ["--status-level", "fail", "--no-fail-fast", "--no-tests", "pass"];
+        cargo(["nextest", "run", "--locked", "--cargo-quiet"].into_iter().chain(quiet))
+    } else {
+        cargo(["test", "--locked", "--quiet", "--no-fail-fast", "--tests"])
+    };
+    command.args(packages).env(settings::BINARY, built("attestry", Profile::Debug));
+    match cluster {
+        Some(cluster) => {
+            command.env(settings::POSTGRES, cluster.admin_url()).env_remove(settings::SQLITE_ONLY)
+        }
+        None => command.env(settings::SQLITE_ONLY, "1").env_remove(settings::POSTGRES),
+    };
+    command
+}
+
+fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let program = settings::variable("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(settings::workspace()).args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// How long each step took, for whoever wants the run to be shorter.
+#[derive(Debug, Default)]
+struct Steps(Vec<(&'static str, Duration)>);
+
+impl Steps {
+    #[expect(clippy::disallowed_methods, reason = "a task measures its own steps")]
+    fn time<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        println!("── {name}");
+        let start = Instant::now();
+        let outcome = step();
+        self.0.push((name, start.elapsed()));
+        outcome.map_err(|error| format!("{name}: {error}").into())
+    }
+
+    fn cargo(&mut self, name: &'static str, mut command: Command) -> Result<()> {
+        self.time(name, || {
+            if command.status()?.success() {
+                return Ok(());
+            }
+            let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+            Err(format!("`cargo {}` failed", words.join(" ")).into())
+        })
+    }
+
+    fn table(&self) -> String {
+        let total = self.0.iter().map(|(_, time)| *time).sum();
+        let lines = self.0.iter().copied().chain([("total", total)]);
+        lines.map(|(name, time)| format!("{name:<20} {:>7.1} s\n", time.as_secs_f64())).collect()
+    }
+}
