@@ -1,0 +1,194 @@
+//! The bounded queue between callers and database threads, and the jobs in it.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base::Fault;
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+use crate::tx::Tx;
+
+/// One transaction that somebody waits for; it may be run more than once and is answered once.
+pub(crate) trait Job: Send {
+    /// Runs the body, keeps its result and says whether it wants to be committed.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+
+    /// Answers with the kept result, or with `instead` when the engine knows better.
+    fn answer(self: Box<Self>, instead: Option<Fault>);
+}
+
+/// What the transaction may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    Read,
+    Write,
+    Snapshot,
+}
+
+pub(crate) struct Task {
+    pub(crate) mode: Mode,
+    pub(crate) job: Box<dyn Job>,
+}
+
+struct Body<T, F> {
+    body: F,
+    result: Option<Result<T, Fault>>,
+    sender: oneshot::Sender<Result<T, Fault>>,
+}
+
+/// Wraps `body`; the receiver gets its result, or an error when the threads are gone.
+pub(crate) fn task<T, F>(mode: Mode, body: F) -> (Task, oneshot::Receiver<Result<T, Fault>>)
+where
+    F: Fn(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    T: Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    (Task { mode, job: Box::new(Body { body, result: None, sender }) }, receiver)
+}
+
+impl<T, F> Job for Body<T, F>
+where
+    F: Fn(&mut Tx<'_>) -> Result<T, Fault> + Send,
+    T: Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        // A half-run body leaves nothing behind: its transaction or savepoint is rolled back.
+        let result = catch_unwind(AssertUnwindSafe(|| (self.body)(tx))).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        self.result.insert(result).is_ok()
+    }
+
+    fn answer(self: Box<Self>, instead: Option<Fault>) {
+        let result = match instead {
+            Some(fault) => Err(fault),
+            None => self.result.unwrap_or_else(|| Err(Fault::internal("a job was answered before it was run"))),
+        };
+        // A caller that went away does not undo what it asked for.
+        drop(self.sender.send(result));
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Fault::internal(format!("a transaction panicked: {}", text.unwrap_or("without a message")))
+}
+
+/// What a thread finds when it looks for work.
+pub(crate) enum Next {
+    Task(Task),
+    /// Nothing came in time.
+    Idle,
+    /// Closed, and all that was in it has been taken.
+    Closed,
+}
+
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Apart from `changed`, whose wake-ups are meant for threads that can work.
+    closing: Condvar,
+    length_max: usize,
+}
+
+struct State {
+    tasks: VecDeque<Task>,
+    closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(length_max: usize) -> Self {
+        let state = State { tasks: VecDeque::with_capacity(length_max.min(1024)), closed: false };
+        Self { state: Mutex::new(state), changed: Condvar::new(), closing: Condvar::new(), length_max }
+    }
+
+    /// # Errors
+    /// [`Error::QueueFull`] or [`Error::Closed`]; the task is dropped unrun.
+    pub(crate) fn push(&self, task: Task) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::Closed);
+        }
+        if state.tasks.len() >= self.length_max {
+            return Err(Error::QueueFull);
+        }
+        state.tasks.push_back(task);
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a task. `None` when closed and empty.
+    pub(crate) fn pop(&self) -> Option<Task> {
+        self.wait_for_work().tasks.pop_front()
+    }
+
+    /// Waits for a task, then takes all that are there, at most `count_max`. `false` when closed and empty.
+    pub(crate) fn drain(&self, into: &mut Vec<Task>, count_max: usize) -> bool {
+        let mut state = self.wait_for_work();
+        let count = state.tasks.len().min(count_max);
+        into.extend(state.tasks.drain(..count));
+        count > 0
+    }
+
+    /// Waits for a task for `patience` at most.
+    pub(crate) fn pop_within(&self, patience: Duration) -> Next {
+        let waiting = |state: &mut State| state.tasks.is_empty() && !state.closed;
+        let wait = self.changed.wait_timeout_while(self.lock(), patience, waiting);
+        let (mut state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        match state.tasks.pop_front() {
+            Some(task) => Next::Task(task),
+            None if state.closed => Next::Closed,
+            None => Next::Idle,
+        }
+    }
+
+    /// Waits for `patience` and leaves the tasks to others. Whether the queue is still open.
+    pub(crate) fn rest(&self, patience: Duration) -> bool {
+        let wait = self.closing.wait_timeout_while(self.lock(), patience, |state| !state.closed);
+        let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        !state.closed
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+        self.closing.notify_all();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().tasks.len()
+    }
+
+    fn wait_for_work(&self) -> MutexGuard<'_, State> {
+        let wait = self.changed.wait_while(self.lock(), |state| state.tasks.is_empty() && !state.closed);
+        wait.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_and_a_closed_one_gives_out_what_it_holds() {
+        let queue = Queue::new(2);
+        for _ in 0..2 {
+            queue.push(task(Mode::Read, |_| Ok(())).0).unwrap();
+        }
+        assert!(matches!(queue.push(task(Mode::Read, |_| Ok(())).0), Err(Error::QueueFull)));
+        queue.close();
+        assert!(matches!(queue.push(task(Mode::Read, |_| Ok(())).0), Err(Error::Closed)));
+        assert!(queue.pop().is_some());
+        let mut rest = Vec::new();
+        assert!(queue.drain(&mut rest, 512));
+        assert_eq!(rest.len(), 1);
+        assert!(!queue.drain(&mut rest, 512));
+        assert!(queue.pop().is_none());
+    }
+}
