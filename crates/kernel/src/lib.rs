@@ -1,1 +1,67 @@
-//! What every service shares: tenants, keys, ledger, idempotency, limits, audit, outbox, jobs, the spine.
+//! What every service shares: tenants, keys, ledger, idempotency, limits, audit, outbox, jobs, and the spine
+//! that binds them into one transaction.
+//!
+//! Synchronous inside a transaction, and without HTTP.
+//! It does not know which services exist: they bring their commands and scopes.
+
+pub mod audit;
+pub mod ctx;
+pub mod idempotency;
+pub mod jobs;
+pub mod keys;
+pub mod ledger;
+pub mod limits;
+pub mod migrations;
+pub mod outbox;
+pub mod secrets;
+pub mod spine;
+pub mod tenancy;
+
+use std::sync::Arc;
+
+use db::Db;
+
+pub use ctx::{Actor, Clock, Ctx, Random};
+pub use secrets::Secrets;
+pub use spine::{Answer, Caller, Command, Ending};
+
+/// The kernel of one process: a database, its secrets, time and randomness. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub db: Db,
+    pub secrets: Arc<Secrets>,
+    pub clock: Clock,
+    pub random: Random,
+    pub limits: Arc<limits::Limits>,
+    pub(crate) in_flight: Arc<idempotency::InFlight>,
+}
+
+impl Kernel {
+    #[must_use]
+    pub fn new(db: Db, secrets: Secrets, clock: Clock, random: Random) -> Self {
+        Self {
+            db,
+            secrets: Arc::new(secrets),
+            limits: Arc::new(limits::Limits::new(clock.clone())),
+            clock,
+            random,
+            in_flight: Arc::default(),
+        }
+    }
+}
+
+/// Every statement of the kernel, for the test that prepares them on both engines.
+#[must_use]
+pub fn statements() -> Vec<&'static str> {
+    [
+        audit::STATEMENTS,
+        idempotency::STATEMENTS,
+        jobs::STATEMENTS,
+        keys::STATEMENTS,
+        ledger::STATEMENTS,
+        ledger::CHECK_STATEMENTS,
+        outbox::STATEMENTS,
+        tenancy::STATEMENTS,
+    ]
+    .concat()
+}

@@ -1,0 +1,104 @@
+//! Idempotency: the same key and request give the same reply, and are charged once.
+//!
+//! States of a key: absent → done (reply saved, with the effect, in one transaction) → absent again after a day.
+//! A slow command claims it first: absent → at work (lease, fence) → done; a refusal makes it absent.
+//! Keys are scoped by (tenant, environment, service, route), never by API key, so a retry survives a rotation.
+//! Table: `idempotency`. A key is stored as a MAC, a reply sealed under the raw key.
+
+mod in_flight;
+mod store;
+
+use base::id::TenantId;
+use base::{Code, Fault, Timestamp};
+use db::Tx;
+
+use crate::secrets::Mac;
+
+pub(crate) use in_flight::InFlight;
+pub use store::STATEMENTS;
+
+/// How long a reply is kept.
+pub const KEEP_SECONDS: i64 = 24 * 60 * 60;
+/// The longest raw key of any service.
+pub const KEY_LENGTH_MAX: usize = 255;
+
+/// SHA-256 of the parsed request, its route and API version.
+pub type Fingerprint = [u8; 32];
+
+/// What a claim found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// The key is the caller's now: do the work and call [`complete`].
+    Fresh,
+    /// The work was done: here is the sealed reply.
+    Done(Vec<u8>),
+}
+
+/// Where a key is unique.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot<'a> {
+    pub tenant_id: TenantId,
+    pub scope: &'a str,
+    pub key_mac: &'a Mac,
+}
+
+/// Claims a key. A second transaction with the same key waits in the database until the first has ended.
+///
+/// # Errors
+/// [`Code::IdempotencyMismatch`] for another request; [`Code::RequestInProgress`] while a slow command is at work;
+/// a database failure.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    slot: Slot<'_>,
+    fingerprint: &Fingerprint,
+    now: Timestamp,
+) -> Result<Claim, Fault> {
+    if store::insert(tx, slot, fingerprint, now)? {
+        return Ok(Claim::Fresh);
+    }
+    // The row is there and young; it may only have vanished if its owner was refused meanwhile.
+    let Some(saved) = store::find(tx, slot)? else {
+        return Err(Fault::unavailable(
+            "The first request with this Idempotency-Key has just ended. Please retry.",
+        ));
+    };
+    if saved.fingerprint != fingerprint {
+        return Err(mismatch());
+    }
+    saved.reply.map(Claim::Done).ok_or_else(in_progress)
+}
+
+/// Saves the sealed reply in the transaction of the effect.
+///
+/// # Errors
+/// A database failure.
+pub fn complete(tx: &mut Tx<'_>, slot: Slot<'_>, sealed_reply: &[u8]) -> Result<(), Fault> {
+    store::complete(tx, slot, sealed_reply)
+}
+
+/// Frees a key whose command was not done, where its transaction commits nevertheless.
+///
+/// # Errors
+/// A database failure.
+pub fn free(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<(), Fault> {
+    store::delete(tx, slot)
+}
+
+/// Removes up to `limit` keys of a tenant that are past their day.
+///
+/// # Errors
+/// A database failure.
+pub fn sweep(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp, limit: i64) -> Result<u64, Fault> {
+    store::sweep(tx, tenant_id, now, limit)
+}
+
+/// The refusal of a key that came with another request before.
+#[must_use]
+pub fn mismatch() -> Fault {
+    Fault::new(Code::IdempotencyMismatch, "Idempotency-Key was already used with a different request payload")
+}
+
+fn in_progress() -> Fault {
+    Fault::new(Code::RequestInProgress, "A request with this Idempotency-Key is still at work.")
+        .retry_after(1)
+}

@@ -1,0 +1,57 @@
+use base::id::TenantId;
+use base::{Fault, Timestamp};
+use db::{Tx, args};
+
+use super::{Fingerprint, KEEP_SECONDS, Slot};
+
+const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, fingerprint, fence, created_at_us, expires_at_us) \
+    VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6) ON CONFLICT (tenant_id, scope, key_mac) DO UPDATE \
+    SET fingerprint = excluded.fingerprint, fence = idempotency.fence + 1, reply = NULL, \
+    created_at_us = excluded.created_at_us, expires_at_us = excluded.expires_at_us \
+    WHERE idempotency.expires_at_us <= ?5";
+const FIND: &str =
+    "SELECT fingerprint, reply FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
+const COMPLETE: &str =
+    "UPDATE idempotency SET reply = ?4 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
+const DELETE: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
+const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND (scope, key_mac) IN ( \
+    SELECT scope, key_mac FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT ?3)";
+
+pub const STATEMENTS: &[&str] = &[INSERT, FIND, COMPLETE, DELETE, SWEEP];
+
+pub(super) struct Saved {
+    pub(super) fingerprint: Vec<u8>,
+    pub(super) reply: Option<Vec<u8>>,
+}
+
+/// `false` when a young row of the same key is there.
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    slot: Slot<'_>,
+    fingerprint: &Fingerprint,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let expires_at = now.plus_seconds(KEEP_SECONDS);
+    let key_mac = &slot.key_mac[..];
+    Ok(tx.exec(INSERT, args![slot.tenant_id, slot.scope, key_mac, &fingerprint[..], now, expires_at])? == 1)
+}
+
+pub(super) fn find(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<Option<Saved>, Fault> {
+    Ok(tx.opt(FIND, args![slot.tenant_id, slot.scope, &slot.key_mac[..]], |row| {
+        Ok(Saved { fingerprint: row.bytes("fingerprint")?, reply: row.opt_bytes("reply")? })
+    })?)
+}
+
+pub(super) fn complete(tx: &mut Tx<'_>, slot: Slot<'_>, sealed_reply: &[u8]) -> Result<(), Fault> {
+    tx.exec(COMPLETE, args![slot.tenant_id, slot.scope, &slot.key_mac[..], sealed_reply])?;
+    Ok(())
+}
+
+pub(super) fn delete(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<(), Fault> {
+    tx.exec(DELETE, args![slot.tenant_id, slot.scope, &slot.key_mac[..]])?;
+    Ok(())
+}
+
+pub(super) fn sweep(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp, limit: i64) -> Result<u64, Fault> {
+    Ok(tx.exec(SWEEP, args![tenant_id, now, limit])?)
+}

@@ -1,0 +1,264 @@
+//! Keys: what a caller proves itself with.
+//!
+//! States of a key: live → expiring (rotated: `revoked_at` lies ahead) → revoked. Expiry is a date of its own.
+//! Keys of one lineage share limits, caps and balances; rotation makes the next key of a lineage.
+//! Tables: `api_key` (under the tenant), `credential` (look-up by MAC, immutable), `gate` (of the lineage).
+//! A key's text is in the answer that made it and nowhere else.
+
+mod model;
+mod store;
+
+use base::id::{KeyId, LineageId, TenantId};
+use base::key_text::last_four;
+use base::{Code, Environment, Fault, KeyKind, KeyText, Secret, Timestamp};
+use db::Tx;
+
+use crate::ctx::Ctx;
+use crate::secrets::{Mac, Secrets, is_equal};
+use crate::{Kernel, tenancy};
+
+pub use model::{Key, NewKey};
+pub use store::STATEMENTS;
+
+/// How long a rotated key keeps working, and the longest grace that may be asked for.
+pub const GRACE_SECONDS_MAX: i64 = 900;
+
+/// What the look-up by MAC says. Immutable, so that it may be cached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Credential {
+    pub tenant_id: TenantId,
+    pub object: Object,
+}
+
+/// What a secret stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Object {
+    Key(KeyId),
+    Token(base::id::TokenId),
+}
+
+/// Finds the key a caller presented, whatever its state. `pair_secret` is the second half of a pair.
+///
+/// # Errors
+/// [`Code::CredentialInvalid`] for anything that is no key of ours; a database failure.
+pub async fn authenticate(kernel: &Kernel, text: &str, pair_secret: Option<&str>) -> Result<Key, Fault> {
+    let form = KeyText::parse(text).map_err(|_| invalid())?;
+    let macs: Vec<Mac> = kernel.secrets.credential_macs(text).collect();
+    let pair_macs: Vec<Mac> =
+        pair_secret.map(|secret| kernel.secrets.credential_macs(secret).collect()).unwrap_or_default();
+    let key = kernel.db.read(move |tx| find_by_mac(tx, &macs)).await?.ok_or_else(invalid)?;
+    let is_itself =
+        key.service == form.service && key.kind == form.kind && key.environment == form.environment;
+    let is_paired = match &key.pair_mac {
+        None => pair_secret.is_none(),
+        Some(stored) => pair_macs.iter().any(|mac| is_equal(mac, stored)),
+    };
+    if is_itself && is_paired { Ok(key) } else { Err(invalid()) }
+}
+
+fn find_by_mac(tx: &mut Tx<'_>, macs: &[Mac]) -> Result<Option<Key>, Fault> {
+    match find_credential(tx, macs)? {
+        Some(Credential { tenant_id, object: Object::Key(key_id) }) => store::find(tx, tenant_id, key_id),
+        Some(Credential { object: Object::Token(_), .. }) | None => Ok(None),
+    }
+}
+
+/// The owner of the first of these MACs that is stored.
+///
+/// # Errors
+/// A database failure.
+pub fn find_credential(tx: &mut Tx<'_>, macs: &[Mac]) -> Result<Option<Credential>, Fault> {
+    for mac in macs {
+        if let Some(credential) = store::find_credential(tx, mac)? {
+            return Ok(Some(credential));
+        }
+    }
+    Ok(None)
+}
+
+/// Stores a look-up row.
+///
+/// # Errors
+/// [`Code::AlreadyExists`] when this secret exists anywhere on the platform; a database failure.
+pub fn insert_credential(tx: &mut Tx<'_>, mac: &Mac, credential: Credential) -> Result<(), Fault> {
+    store::insert_credential(tx, mac, credential)
+}
+
+/// # Errors
+/// [`Code::CredentialInvalid`] or [`Code::CredentialExpired`].
+pub fn ensure_live(key: &Key, now: Timestamp) -> Result<(), Fault> {
+    if key.revoked_at.is_some_and(|at| at <= now) {
+        return Err(invalid());
+    }
+    if key.expires_at.is_some_and(|at| at <= now) {
+        return Err(Fault::new(Code::CredentialExpired, "This key has expired. Create a new one."));
+    }
+    Ok(())
+}
+
+/// The same refusal for every key that is not the caller's to use.
+#[must_use]
+pub fn invalid() -> Fault {
+    Fault::new(Code::CredentialInvalid, "This key does not exist, was mistyped or has been revoked.")
+}
+
+/// Makes a key in a lineage of its own. The secret is returned once; a pair has two.
+///
+/// # Errors
+/// Fields that do not fit; [`Code::AlreadyExists`] when the minted text exists; a database failure.
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, secrets: &Secrets, new: &NewKey) -> Result<(Key, Minted), Fault> {
+    let lineage_id = LineageId::new(ctx.now, ctx.random.id_bits());
+    tenancy::open_gate(tx, ctx.tenant_id, &lineage_id.text())?;
+    insert(tx, ctx, secrets, new, lineage_id)
+}
+
+/// The secret text of a new key, and its second half if it is a pair.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    pub secret: Secret,
+    pub pair_secret: Option<Secret>,
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    secrets: &Secrets,
+    new: &NewKey,
+    lineage_id: LineageId,
+) -> Result<(Key, Minted), Fault> {
+    new.validate(ctx.now)?;
+    let minted = new.mint(&ctx.random, secrets);
+    let key = Key {
+        key_id: KeyId::new(ctx.now, ctx.random.id_bits()),
+        lineage_id,
+        tenant_id: ctx.tenant_id,
+        environment: new.form.environment,
+        service: new.form.service,
+        kind: new.form.kind,
+        scopes: new.scopes.clone(),
+        label: new.label.clone(),
+        last_four: last_four(&minted.secret),
+        pair_mac: minted.pair_secret.as_ref().map(|secret| secrets.credential_mac(secret.expose()).to_vec()),
+        rate_limit_per_minute: new.rate_limit_per_minute,
+        created_at: ctx.now,
+        last_used_at: None,
+        expires_at: new.expires_at,
+        revoked_at: None,
+    };
+    store::insert(tx, &key)?;
+    let credential = Credential { tenant_id: ctx.tenant_id, object: Object::Key(key.key_id) };
+    insert_credential(tx, &secrets.credential_mac(minted.secret.expose()), credential)?;
+    Ok((key, minted))
+}
+
+/// # Errors
+/// Not found, which another tenant's or environment's key is too; a database failure.
+pub fn find(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    key_id: KeyId,
+) -> Result<Key, Fault> {
+    store::find(tx, tenant_id, key_id)?
+        .filter(|key| key.environment == environment)
+        .ok_or_else(|| Fault::not_found("key"))
+}
+
+/// The keys of a tenant's environment after `after`, oldest first.
+///
+/// # Errors
+/// A database failure.
+pub fn list(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    after: Option<KeyId>,
+    limit: i64,
+) -> Result<Vec<Key>, Fault> {
+    store::list(tx, tenant_id, environment, after.unwrap_or(KeyId::from_bits(0)), limit)
+}
+
+/// Makes the next key of a lineage. The rotated one works for `grace_seconds` more.
+///
+/// Within the grace a second rotation replaces the newest key if it was never used, and keeps the old deadline,
+/// so that a retried rotation does not kill the deployed key; otherwise it ends the older one at once.
+///
+/// # Errors
+/// Not found or not live; a grace over 900 s; a database failure.
+pub fn rotate(
+    tx: &mut Tx<'_>,
+    ctx: &mut Ctx,
+    secrets: &Secrets,
+    key_id: KeyId,
+    grace_seconds: i64,
+) -> Result<(Key, Minted), Fault> {
+    if !(0..=GRACE_SECONDS_MAX).contains(&grace_seconds) {
+        return Err(Fault::invalid("grace_seconds", format!("must be 0 to {GRACE_SECONDS_MAX}")));
+    }
+    let named = find(tx, ctx.tenant_id, ctx.environment, key_id)?;
+    ensure_live(&named, ctx.now)
+        .map_err(|_| Fault::conflict("Only a live key can be rotated. Create a new one."))?;
+    let live: Vec<Key> = store::lineage(tx, ctx.tenant_id, named.lineage_id)?
+        .into_iter()
+        .filter(|key| ensure_live(key, ctx.now).is_ok())
+        .collect();
+    let newest = live.last().expect("the named key is one of them");
+    let deadline = ctx.now.plus_seconds(grace_seconds);
+    match live.as_slice() {
+        [older, unused] if unused.last_used_at.is_none() => {
+            store::revoke(tx, ctx.tenant_id, unused.key_id, ctx.now)?;
+            debug_assert!(older.revoked_at.is_some(), "only the newest of a lineage has no deadline");
+        }
+        [older @ .., current] => {
+            for key in older {
+                store::revoke(tx, ctx.tenant_id, key.key_id, ctx.now)?;
+            }
+            store::revoke(tx, ctx.tenant_id, current.key_id, deadline)?;
+        }
+        [] => {}
+    }
+    let (next, minted) = insert(tx, ctx, secrets, &NewKey::successor(newest), named.lineage_id)?;
+    ctx.change(newest.key_id.text(), next.key_id.text());
+    Ok((next, minted))
+}
+
+/// Publishes the end of a key and returns its lineage. The caller must drain that gate before it answers.
+///
+/// # Errors
+/// Not found; a database failure. Revoking again is fine and changes nothing.
+pub fn revoke(tx: &mut Tx<'_>, ctx: &mut Ctx, key_id: KeyId) -> Result<LineageId, Fault> {
+    let key = find(tx, ctx.tenant_id, ctx.environment, key_id)?;
+    if key.revoked_at.is_none_or(|at| at > ctx.now) {
+        store::revoke(tx, ctx.tenant_id, key_id, ctx.now)?;
+    }
+    ctx.change("live", "revoked");
+    Ok(key.lineage_id)
+}
+
+/// Notes when keys were last used, to the minute; written behind by a worker.
+///
+/// # Errors
+/// A database failure.
+pub fn touch(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, at: Timestamp) -> Result<(), Fault> {
+    store::touch(tx, tenant_id, key_id, at)
+}
+
+/// The state of a key read now, after the gates were locked.
+///
+/// # Errors
+/// [`Code::CredentialInvalid`] or [`Code::CredentialExpired`]; a database failure.
+pub(crate) fn ensure_still_live(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    key_id: KeyId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let key = store::find(tx, tenant_id, key_id)?.ok_or_else(invalid)?;
+    ensure_live(&key, now)
+}
+
+/// Whether both halves of a pair are minted for this kind.
+#[must_use]
+pub const fn is_pair(kind: KeyKind) -> bool {
+    matches!(kind, KeyKind::PairKey)
+}

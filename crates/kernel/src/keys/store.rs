@@ -1,0 +1,128 @@
+use base::id::{KeyId, LineageId, TenantId};
+use base::{Code, Environment, Fault, KeyKind, Service, Timestamp};
+use db::{Row, Tx, args};
+
+use super::{Credential, Key, Object};
+use crate::secrets::Mac;
+
+const INSERT: &str = "INSERT INTO api_key (tenant_id, key_id, lineage_id, environment, service, kind, scopes, label, last_four, pair_mac, \
+    allowed_origins, allowed_ips, rate_limit_per_minute, created_at_us, expires_at_us) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '', '', ?11, ?12, ?13)";
+const FIND: &str = "SELECT tenant_id, key_id, lineage_id, environment, service, kind, scopes, label, last_four, pair_mac, \
+    rate_limit_per_minute, created_at_us, last_used_at_us, expires_at_us, revoked_at_us FROM api_key \
+    WHERE tenant_id = ?1 AND key_id = ?2";
+const LIST: &str = "SELECT tenant_id, key_id, lineage_id, environment, service, kind, scopes, label, last_four, pair_mac, \
+    rate_limit_per_minute, created_at_us, last_used_at_us, expires_at_us, revoked_at_us FROM api_key \
+    WHERE tenant_id = ?1 AND environment = ?2 AND key_id > ?3 ORDER BY key_id LIMIT ?4";
+const LINEAGE: &str = "SELECT tenant_id, key_id, lineage_id, environment, service, kind, scopes, label, last_four, pair_mac, \
+    rate_limit_per_minute, created_at_us, last_used_at_us, expires_at_us, revoked_at_us FROM api_key \
+    WHERE tenant_id = ?1 AND lineage_id = ?2 ORDER BY key_id FOR UPDATE";
+const REVOKE: &str = "UPDATE api_key SET revoked_at_us = ?3 WHERE tenant_id = ?1 AND key_id = ?2";
+const TOUCH: &str = "UPDATE api_key SET last_used_at_us = ?3 WHERE tenant_id = ?1 AND key_id = ?2 \
+    AND (last_used_at_us IS NULL OR last_used_at_us < ?3)";
+const FIND_CREDENTIAL: &str = "SELECT tenant_id, kind, object_id FROM credential WHERE mac = ?1";
+const INSERT_CREDENTIAL: &str = "INSERT INTO credential (mac, tenant_id, kind, object_id) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (mac) DO NOTHING";
+
+pub const STATEMENTS: &[&str] =
+    &[INSERT, FIND, LIST, LINEAGE, REVOKE, TOUCH, FIND_CREDENTIAL, INSERT_CREDENTIAL];
+
+pub(super) fn insert(tx: &mut Tx<'_>, key: &Key) -> Result<(), Fault> {
+    tx.exec(
+        INSERT,
+        args![
+            key.tenant_id,
+            key.key_id,
+            key.lineage_id,
+            key.environment,
+            key.service,
+            key.kind,
+            key.scopes.join(" "),
+            &key.label,
+            &key.last_four,
+            key.pair_mac.as_deref(),
+            key.rate_limit_per_minute.map(i64::from),
+            key.created_at,
+            key.expires_at
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn find(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId) -> Result<Option<Key>, Fault> {
+    Ok(tx.opt(FIND, args![tenant_id, key_id], key)?)
+}
+
+pub(super) fn list(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    after: KeyId,
+    limit: i64,
+) -> Result<Vec<Key>, Fault> {
+    Ok(tx.all(LIST, args![tenant_id, environment, after, limit], key)?)
+}
+
+/// Oldest first, locked, so that two rotations of one lineage follow each other.
+pub(super) fn lineage(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    lineage_id: LineageId,
+) -> Result<Vec<Key>, Fault> {
+    Ok(tx.all(LINEAGE, args![tenant_id, lineage_id], key)?)
+}
+
+pub(super) fn revoke(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    key_id: KeyId,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    tx.exec(REVOKE, args![tenant_id, key_id, at])?;
+    Ok(())
+}
+
+pub(super) fn touch(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, at: Timestamp) -> Result<(), Fault> {
+    tx.exec(TOUCH, args![tenant_id, key_id, at])?;
+    Ok(())
+}
+
+pub(super) fn find_credential(tx: &mut Tx<'_>, mac: &Mac) -> Result<Option<Credential>, Fault> {
+    Ok(tx.opt(FIND_CREDENTIAL, args![&mac[..]], |row| {
+        let object = match row.text("kind")?.as_str() {
+            "token" => Object::Token(row.id("object_id")?),
+            _ => Object::Key(row.id("object_id")?),
+        };
+        Ok(Credential { tenant_id: row.id("tenant_id")?, object })
+    })?)
+}
+
+pub(super) fn insert_credential(tx: &mut Tx<'_>, mac: &Mac, credential: Credential) -> Result<(), Fault> {
+    let (kind, object_id) = match credential.object {
+        Object::Key(key_id) => ("key", key_id.text()),
+        Object::Token(token_id) => ("token", token_id.text()),
+    };
+    let inserted = tx.exec(INSERT_CREDENTIAL, args![&mac[..], credential.tenant_id, kind, object_id])?;
+    if inserted == 1 { Ok(()) } else { Err(Fault::new(Code::AlreadyExists, "This secret exists already.")) }
+}
+
+fn key(row: &Row<'_>) -> Result<Key, db::Error> {
+    Ok(Key {
+        key_id: row.id("key_id")?,
+        lineage_id: row.id("lineage_id")?,
+        tenant_id: row.id("tenant_id")?,
+        environment: row.named("environment", Environment::parse)?,
+        service: row.named("service", Service::parse)?,
+        kind: row.named("kind", KeyKind::parse)?,
+        scopes: row.text("scopes")?.split_whitespace().map(str::to_owned).collect(),
+        label: row.text("label")?,
+        last_four: row.text("last_four")?,
+        pair_mac: row.opt_bytes("pair_mac")?,
+        rate_limit_per_minute: row
+            .opt_int("rate_limit_per_minute")?
+            .and_then(|limit| u32::try_from(limit).ok()),
+        created_at: row.timestamp("created_at_us")?,
+        last_used_at: row.opt_timestamp("last_used_at_us")?,
+        expires_at: row.opt_timestamp("expires_at_us")?,
+        revoked_at: row.opt_timestamp("revoked_at_us")?,
+    })
+}

@@ -1,0 +1,110 @@
+//! Credits set aside for work under way: claimed before it, captured, voided or expired after it.
+
+use base::Fault;
+use base::id::{AccountId, HoldId, TenantId};
+use db::Tx;
+
+use super::model::{SystemAccount, Transfer, TransferKind};
+use super::store::{self, Hold};
+use crate::ctx::Ctx;
+
+/// The longest a hold may stand.
+pub const HOLD_SECONDS_MAX: i64 = 24 * 60 * 60;
+
+/// Sets `amount` of an account aside for at most `seconds`.
+///
+/// # Errors
+/// [`base::Code::InsufficientCredits`]; an amount below one; more than a day; not found; a database failure.
+pub fn hold(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    account_id: AccountId,
+    amount: i64,
+    seconds: i64,
+) -> Result<HoldId, Fault> {
+    if amount < 1 || !(1..=HOLD_SECONDS_MAX).contains(&seconds) {
+        return Err(Fault::invalid(
+            "amount",
+            "a hold needs at least 1 credit and 1 second, and at most a day",
+        ));
+    }
+    let account = super::lock(tx, ctx.tenant_id, account_id)?;
+    account.ensure_can_spend(amount)?;
+    let hold_id = HoldId::new(ctx.now, ctx.random.id_bits());
+    store::insert_hold(tx, ctx, hold_id, account_id, amount, ctx.now.plus_seconds(seconds))?;
+    store::add_to_held(tx, ctx.tenant_id, account_id, amount)?;
+    Ok(hold_id)
+}
+
+/// Charges `amount` of a hold and frees the rest.
+///
+/// # Errors
+/// More than was held; a hold that was resolved or has expired; not found; a database failure.
+pub fn capture(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId, amount: i64) -> Result<Transfer, Fault> {
+    let hold = lock_open(tx, ctx.tenant_id, hold_id)?;
+    if hold.expires_at <= ctx.now {
+        return Err(Fault::conflict("The hold has expired."));
+    }
+    if !(0..=hold.amount).contains(&amount) {
+        return Err(Fault::conflict(format!(
+            "The hold is of {}, and {amount} was to be captured.",
+            hold.amount
+        )));
+    }
+    resolve(tx, ctx, &hold, TransferKind::Capture, amount)
+}
+
+/// Frees a hold without a charge.
+///
+/// # Errors
+/// A hold that was resolved; not found; a database failure.
+pub fn void(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId) -> Result<Transfer, Fault> {
+    let hold = lock_open(tx, ctx.tenant_id, hold_id)?;
+    resolve(tx, ctx, &hold, TransferKind::Void, 0)
+}
+
+/// Frees up to `limit` holds of the tenant whose time is over, and says how many.
+///
+/// # Errors
+/// A database failure.
+pub fn expire_due(tx: &mut Tx<'_>, ctx: &Ctx, limit: i64) -> Result<usize, Fault> {
+    let due = store::due_holds(tx, ctx.tenant_id, ctx.now, limit)?;
+    for hold_id in &due {
+        let hold = lock_open(tx, ctx.tenant_id, *hold_id)?;
+        resolve(tx, ctx, &hold, TransferKind::Expire, 0)?;
+    }
+    Ok(due.len())
+}
+
+/// Locks the account first, as everything does, and then reads the hold.
+fn lock_open(tx: &mut Tx<'_>, tenant_id: TenantId, hold_id: HoldId) -> Result<Hold, Fault> {
+    let missing = || Fault::not_found("hold");
+    let seen = store::find_hold(tx, tenant_id, hold_id)?.ok_or_else(missing)?;
+    super::lock(tx, tenant_id, seen.account_id)?;
+    let hold = store::find_hold(tx, tenant_id, hold_id)?.ok_or_else(missing)?;
+    if hold.is_resolved {
+        Err(Fault::conflict("The hold was captured, voided or expired before."))
+    } else {
+        Ok(hold)
+    }
+}
+
+fn resolve(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    hold: &Hold,
+    kind: TransferKind,
+    amount: i64,
+) -> Result<Transfer, Fault> {
+    let account = super::find(tx, ctx.tenant_id, hold.account_id)?;
+    let revenue = SystemAccount::Revenue.id(ctx.tenant_id, account.environment, account.unit);
+    let transfer = Transfer {
+        hold_id: Some(hold.hold_id),
+        price_id: hold.price_id.clone(),
+        ..Transfer::new(ctx, kind, hold.account_id, revenue, account.unit, amount)
+    };
+    store::insert_transfer(tx, ctx.tenant_id, &transfer)?;
+    store::resolve_hold(tx, ctx.tenant_id, hold.hold_id, ctx.now)?;
+    store::release(tx, ctx.tenant_id, hold.account_id, hold.amount, amount)?;
+    Ok(transfer)
+}

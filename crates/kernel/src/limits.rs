@@ -1,0 +1,151 @@
+//! Rate limits: GCRA per key lineage, burst = limit, refused requests consume nothing.
+//!
+//! Kept in this process: with n nodes behind a balancer a lineage may reach n times its limit (docs/adr/0007).
+//! Limits protect the machine and fail open; credits protect money and fail closed.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base::id::LineageId;
+use governor::clock::{Clock as GovernorClock, Reference};
+use governor::middleware::StateInformationMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::ctx::Clock;
+
+/// Beyond this many lineages the idle ones are forgotten.
+const LINEAGES_MAX: usize = 100_000;
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, LimiterClock, StateInformationMiddleware>;
+
+/// What a limited route tells its caller (`RateLimit-Policy`, `RateLimit`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Requests a minute, which is also the burst.
+    pub limit: u32,
+    pub remaining: u32,
+    /// Whole seconds, rounded up: until a refused caller may try again, or until the burst is whole again.
+    pub reset_s: u32,
+    pub is_refused: bool,
+}
+
+/// The limiters of this process.
+#[derive(Debug)]
+pub struct Limits {
+    clock: LimiterClock,
+    limiters: Mutex<HashMap<(LineageId, u32), Arc<Limiter>>>,
+}
+
+impl Limits {
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock: LimiterClock(clock), limiters: Mutex::default() }
+    }
+
+    /// Takes one request of a lineage's `per_minute`, or says when the next one is free.
+    pub fn take(&self, lineage_id: LineageId, per_minute: NonZeroU32) -> Standing {
+        let limiter = self.limiter(lineage_id, per_minute);
+        let interval_ms = 60_000 / u64::from(per_minute.get());
+        match limiter.check() {
+            Ok(snapshot) => {
+                let remaining = snapshot.remaining_burst_capacity();
+                let used = u64::from(per_minute.get().saturating_sub(remaining));
+                Standing {
+                    limit: per_minute.get(),
+                    remaining,
+                    reset_s: whole_seconds(Duration::from_millis(used * interval_ms)),
+                    is_refused: false,
+                }
+            }
+            Err(not_until) => Standing {
+                limit: per_minute.get(),
+                remaining: 0,
+                reset_s: whole_seconds(not_until.wait_time_from(self.clock.now())).max(1),
+                is_refused: true,
+            },
+        }
+    }
+
+    fn limiter(&self, lineage_id: LineageId, per_minute: NonZeroU32) -> Arc<Limiter> {
+        let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        if limiters.len() >= LINEAGES_MAX {
+            limiters.retain(|_, limiter| Arc::strong_count(limiter) > 1);
+        }
+        let limiter = limiters.entry((lineage_id, per_minute.get())).or_insert_with(|| {
+            let quota = Quota::per_minute(per_minute).allow_burst(per_minute);
+            Arc::new(RateLimiter::direct_with_clock(quota, self.clock.clone()).with_middleware())
+        });
+        Arc::clone(limiter)
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+/// The kernel's clock in the limiter's words.
+#[derive(Clone, Debug)]
+struct LimiterClock(Clock);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct LimiterInstant(i64);
+
+impl GovernorClock for LimiterClock {
+    type Instant = LimiterInstant;
+
+    fn now(&self) -> LimiterInstant {
+        LimiterInstant(self.0.now().micros())
+    }
+}
+
+impl Reference for LimiterInstant {
+    fn duration_since(&self, earlier: Self) -> Nanos {
+        Nanos::from(Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0)))
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Self {
+        let micros = i64::try_from(Duration::from(duration).as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+}
+
+impl std::ops::Add<Nanos> for LimiterInstant {
+    type Output = Self;
+
+    fn add(self, duration: Nanos) -> Self {
+        let micros = i64::try_from(Duration::from(duration).as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_lineage_gets_its_burst_then_one_at_a_time_and_refusals_cost_nothing() {
+        let clock = Clock::manual(Timestamp::from_millis(1_780_000_000_000));
+        let limits = Limits::new(clock.clone());
+        let (lineage, sixty) = (LineageId::from_bits(1), NonZeroU32::new(60).unwrap());
+        for taken in 1..=60 {
+            let standing = limits.take(lineage, sixty);
+            assert_eq!((standing.is_refused, standing.remaining), (false, 60 - taken));
+        }
+        for _ in 0..100 {
+            assert_eq!(
+                limits.take(lineage, sixty),
+                Standing { limit: 60, remaining: 0, reset_s: 1, is_refused: true }
+            );
+        }
+        clock.advance_seconds(1);
+        assert!(!limits.take(lineage, sixty).is_refused);
+        assert!(limits.take(lineage, sixty).is_refused);
+        assert!(!limits.take(LineageId::from_bits(2), sixty).is_refused, "another lineage is not affected");
+    }
+}

@@ -1,0 +1,19 @@
+//! The schema, oldest first. Forward only: a migration that was released is never edited.
+
+use db::Migration;
+
+/// Every migration of every floor, in one list, because one database holds them all.
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "kernel",
+        template: include_str!("../../../migrations/0001_kernel.sql"),
+        oldest_binary: 1,
+    },
+    Migration {
+        version: 2,
+        name: "quota",
+        template: include_str!("../../../migrations/0002_quota.sql"),
+        oldest_binary: 1,
+    },
+];

@@ -1,0 +1,24 @@
+//! Events for a tenant's webhooks: rows that commit with the effect they tell of, or not at all.
+//!
+//! Delivery, numbering and the services' own forms build on these rows.
+
+mod store;
+
+use base::Fault;
+use db::Tx;
+
+use crate::ctx::{Ctx, Event};
+
+pub use store::STATEMENTS;
+
+pub(crate) fn write(tx: &mut Tx<'_>, ctx: &Ctx, events: &[Event]) -> Result<(), Fault> {
+    events.iter().try_for_each(|event| store::insert(tx, ctx, event))
+}
+
+/// How many events of this kind a tenant has: for tests and reconciliation.
+///
+/// # Errors
+/// When the database fails.
+pub fn count(tx: &mut Tx<'_>, tenant_id: base::id::TenantId, kind: &str) -> Result<i64, Fault> {
+    store::count(tx, tenant_id, kind)
+}

@@ -1,0 +1,311 @@
+//! Root secrets: they live outside the database, and everything stored is keyed by them.
+//!
+//! Kinds: `pepper` (MACs of credentials and of Idempotency-Keys), `reply` (sealing of saved replies),
+//! `development` (the keys that `attestry dev` prints), `operator` (the operator API's token).
+//! Each has numbered versions; the highest activated one makes new MACs, older ones still recognise theirs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_lc_rs::{aead, hmac};
+use base::{Fault, Secret};
+use serde::{Deserialize, Serialize};
+
+use crate::ctx::Random;
+
+pub const SECRET_LENGTH: usize = 32;
+const NONCE_LENGTH: usize = 12;
+
+/// A keyed MAC: 32 bytes of HMAC-SHA-256 (RFC 2104).
+pub type Mac = [u8; 32];
+
+/// The secrets file: hexadecimal secrets by kind and version.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretsFile {
+    pub pepper: BTreeMap<String, String>,
+    pub reply: BTreeMap<String, String>,
+    pub development: BTreeMap<String, String>,
+    pub operator: BTreeMap<String, String>,
+}
+
+impl SecretsFile {
+    /// Fresh secrets, version 1 of each kind.
+    #[must_use]
+    pub fn generate(random: &Random) -> Self {
+        let first = || BTreeMap::from([("1".to_owned(), hex(&random.bytes::<SECRET_LENGTH>()))]);
+        Self { pepper: first(), reply: first(), development: first(), operator: first() }
+    }
+
+    /// Adds the next version of the pepper and returns its number; it is used once it is activated.
+    ///
+    /// # Errors
+    /// When the file's versions are not numbers.
+    pub fn add_pepper(&mut self, random: &Random) -> Result<u32, Fault> {
+        let next = versions(&self.pepper, "pepper")?.keys().max().copied().unwrap_or(0) + 1;
+        self.pepper.insert(next.to_string(), hex(&random.bytes::<SECRET_LENGTH>()));
+        Ok(next)
+    }
+}
+
+impl fmt::Debug for SecretsFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretsFile([redacted])")
+    }
+}
+
+/// The root secrets of a running process.
+pub struct Secrets {
+    peppers: BTreeMap<u32, hmac::Key>,
+    active_pepper: AtomicU32,
+    replies: BTreeMap<u32, hmac::Key>,
+    development: hmac::Key,
+    operator_token: Secret,
+}
+
+impl Secrets {
+    /// Reads the secrets of a file. The pepper starts at the lowest version until [`Self::activate_pepper`].
+    ///
+    /// # Errors
+    /// When a kind is empty, a version is no number or a secret is not 64 hexadecimal characters.
+    pub fn from_file(file: &SecretsFile) -> Result<Self, Fault> {
+        let peppers = mac_keys(&file.pepper, "pepper")?;
+        let lowest = *peppers.keys().next().ok_or_else(|| broken("pepper"))?;
+        let development = newest(mac_keys(&file.development, "development")?, "development")?;
+        let operator = newest(mac_keys(&file.operator, "operator")?, "operator")?;
+        Ok(Self {
+            peppers,
+            active_pepper: AtomicU32::new(lowest),
+            replies: mac_keys(&file.reply, "reply")?,
+            development,
+            operator_token: Secret::new(format!(
+                "at_operator_{}",
+                hex(sign(&operator, &[b"operator token"]).as_ref())
+            )),
+        })
+    }
+
+    /// Makes new MACs with this version from now on.
+    ///
+    /// # Errors
+    /// When this process does not hold that version: the file must be distributed first.
+    pub fn activate_pepper(&self, version: u32) -> Result<(), Fault> {
+        if !self.peppers.contains_key(&version) {
+            return Err(Fault::conflict(format!(
+                "The database uses version {version} of the pepper, which this secrets file lacks. Copy the newer secrets file to this node."
+            )));
+        }
+        self.active_pepper.store(version, Ordering::SeqCst);
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn active_pepper(&self) -> u32 {
+        self.active_pepper.load(Ordering::SeqCst)
+    }
+
+    pub fn pepper_versions(&self) -> impl Iterator<Item = u32> + '_ {
+        self.peppers.keys().copied()
+    }
+
+    /// The MAC under which a credential made now is stored.
+    #[must_use]
+    pub fn credential_mac(&self, text: &str) -> Mac {
+        self.mac(self.active_pepper(), b"credential", text.as_bytes())
+    }
+
+    /// The MACs a credential may be stored under, the active version first.
+    pub fn credential_macs<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Mac> + 'a {
+        let active = self.active_pepper();
+        let older = self.peppers.keys().rev().copied().filter(move |&version| version != active);
+        std::iter::once(active)
+            .chain(older)
+            .map(move |version| self.mac(version, b"credential", text.as_bytes()))
+    }
+
+    /// The MAC of an Idempotency-Key. Always of the lowest pepper, so that a rotation cannot make a retry new.
+    #[must_use]
+    pub fn idempotency_mac(&self, raw: &str) -> Mac {
+        let lowest = self.peppers.keys().next().copied().unwrap_or_default();
+        self.mac(lowest, b"idempotency", raw.as_bytes())
+    }
+
+    /// Bytes that development keys are made of: the same for the same label and secrets file.
+    #[must_use]
+    pub fn development_bytes(&self, label: &str) -> [u8; 17] {
+        let tag = sign(&self.development, &[label.as_bytes()]);
+        let mut bytes = [0; 17];
+        bytes.copy_from_slice(&tag.as_ref()[..17]);
+        bytes
+    }
+
+    /// The bearer token of the operator API.
+    #[must_use]
+    pub const fn operator_token(&self) -> &Secret {
+        &self.operator_token
+    }
+
+    /// Encrypts a reply so that only the raw Idempotency-Key that made it opens it again.
+    ///
+    /// Layout: version (4 bytes, big-endian), nonce (12), AES-256-GCM ciphertext and tag.
+    #[must_use]
+    pub fn seal_reply(&self, random: &Random, scope: &str, raw_key: &str, plain: &[u8]) -> Vec<u8> {
+        let (&version, root) = self.replies.last_key_value().expect("the file was checked to hold a version");
+        let nonce = random.bytes::<NONCE_LENGTH>();
+        let mut body = plain.to_vec();
+        reply_key(root, scope, raw_key)
+            .seal_in_place_append_tag(
+                aead::Nonce::assume_unique_for_key(nonce),
+                aead::Aad::from(scope),
+                &mut body,
+            )
+            .expect("a reply is far below the limit of AES-GCM");
+        [&version.to_be_bytes()[..], &nonce, &body].concat()
+    }
+
+    /// Opens what [`Self::seal_reply`] made for the same scope and raw key.
+    ///
+    /// # Errors
+    /// When it was made by another key or secrets file, or was changed.
+    pub fn open_reply(&self, scope: &str, raw_key: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        let broken =
+            || Fault::internal("a saved reply does not open: changed, or sealed by another secrets file");
+        let (version, rest) = sealed.split_first_chunk::<4>().ok_or_else(broken)?;
+        let (nonce, body) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or_else(broken)?;
+        let root = self.replies.get(&u32::from_be_bytes(*version)).ok_or_else(broken)?;
+        let mut body = body.to_vec();
+        let plain = reply_key(root, scope, raw_key)
+            .open_in_place(aead::Nonce::assume_unique_for_key(*nonce), aead::Aad::from(scope), &mut body)
+            .map_err(|_| broken())?;
+        Ok(plain.to_vec())
+    }
+
+    fn mac(&self, version: u32, purpose: &[u8], message: &[u8]) -> Mac {
+        let pepper = self.peppers.get(&version).expect("only versions of this map are asked for");
+        let mut mac = Mac::default();
+        mac.copy_from_slice(sign(pepper, &[purpose, message]).as_ref());
+        mac
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets([redacted])")
+    }
+}
+
+/// Compares two secrets in a time that does not depend on where they differ.
+#[must_use]
+pub fn is_equal(left: &[u8], right: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(left, right).is_ok()
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+fn sign(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        // The length before each part keeps ("ab", "c") and ("a", "bc") apart.
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context.sign()
+}
+
+fn reply_key(root: &hmac::Key, scope: &str, raw_key: &str) -> aead::LessSafeKey {
+    let key = sign(root, &[scope.as_bytes(), raw_key.as_bytes()]);
+    let key = aead::UnboundKey::new(&aead::AES_256_GCM, key.as_ref())
+        .expect("HMAC-SHA-256 gives the 32 bytes of AES-256");
+    aead::LessSafeKey::new(key)
+}
+
+fn mac_keys(entries: &BTreeMap<String, String>, kind: &str) -> Result<BTreeMap<u32, hmac::Key>, Fault> {
+    let keys: BTreeMap<u32, hmac::Key> = versions(entries, kind)?
+        .into_iter()
+        .map(|(version, secret)| (version, hmac::Key::new(hmac::HMAC_SHA256, &secret)))
+        .collect();
+    if keys.is_empty() { Err(broken(kind)) } else { Ok(keys) }
+}
+
+fn newest(mut keys: BTreeMap<u32, hmac::Key>, kind: &str) -> Result<hmac::Key, Fault> {
+    keys.pop_last().map(|(_, key)| key).ok_or_else(|| broken(kind))
+}
+
+fn versions(entries: &BTreeMap<String, String>, kind: &str) -> Result<BTreeMap<u32, Vec<u8>>, Fault> {
+    entries
+        .iter()
+        .map(|(version, text)| {
+            let version = version.parse().map_err(|_| broken(kind))?;
+            let secret =
+                unhex(text).filter(|secret| secret.len() == SECRET_LENGTH).ok_or_else(|| broken(kind))?;
+            Ok((version, secret))
+        })
+        .collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|letter| letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits = digits?;
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect())
+}
+
+fn broken(kind: &str) -> Fault {
+    Fault::invalid(
+        format!("secrets.{kind}"),
+        "needs at least one entry like 1 = \"64 hexadecimal characters\"; restore the file from your backup",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        Secrets::from_file(&SecretsFile::generate(&Random::system())).unwrap()
+    }
+
+    #[test]
+    fn a_sealed_reply_opens_only_with_its_own_key_and_scope() {
+        let (secrets, random) = (secrets(), Random::system());
+        let sealed = secrets.seal_reply(&random, "live:quota", "key-1", b"{\"token\":\"t\"}");
+        assert_eq!(secrets.open_reply("live:quota", "key-1", &sealed).unwrap(), b"{\"token\":\"t\"}");
+        assert!(secrets.open_reply("live:quota", "key-2", &sealed).is_err());
+        assert!(secrets.open_reply("test:quota", "key-1", &sealed).is_err());
+        for position in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[position] ^= 1;
+            assert!(secrets.open_reply("live:quota", "key-1", &changed).is_err(), "byte {position}");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_still_recognised_after_the_pepper_was_rotated() {
+        let mut file = SecretsFile::generate(&Random::system());
+        let before = Secrets::from_file(&file).unwrap().credential_mac("xa_live_1");
+        let version = file.add_pepper(&Random::system()).unwrap();
+        let secrets = Secrets::from_file(&file).unwrap();
+        secrets.activate_pepper(version).unwrap();
+        assert_ne!(secrets.credential_mac("xa_live_1"), before);
+        assert!(secrets.credential_macs("xa_live_1").any(|mac| mac == before));
+        assert!(secrets.activate_pepper(version + 1).is_err());
+    }
+
+    #[test]
+    fn a_broken_secrets_file_is_refused() {
+        for text in ["", "12", "zz", &"0".repeat(63), &"0".repeat(66)] {
+            let mut file = SecretsFile::generate(&Random::system());
+            file.pepper.insert("1".to_owned(), text.to_owned());
+            assert!(Secrets::from_file(&file).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Tenants and their gates.
+//!
+//! States: active ⇄ suspended → closed. A tenant is never deleted.
+//! Tables: `tenant`, `gate`, `operator`.
+//!
+//! A gate makes revocation exact. Every command locks the gates of its tenant and of its key lineage in share,
+//! and only then, in a later statement, reads whether both are still live.
+//! Whoever suspends or revokes first commits the new state, which turns newcomers away before they reach the gate,
+//! and then updates the gate, which waits for those inside. When that returns, no later charge can commit.
+
+mod store;
+
+use base::id::TenantId;
+use base::{Code, Environment, Fault, Timestamp};
+use db::Tx;
+
+use crate::ctx::Ctx;
+use crate::ledger;
+
+pub use store::STATEMENTS;
+
+const NAME_LENGTH_MAX: usize = 200;
+
+/// What a new tenant's test wallets hold.
+pub const SANDBOX_CREDITS: i64 = 100_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    Active,
+    Suspended,
+    Closed,
+}
+
+impl Status {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended, Self::Closed].into_iter().find(|status| status.name() == text)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub tenant_id: TenantId,
+    pub parent_tenant_id: Option<TenantId>,
+    pub name: String,
+    pub status: Status,
+    pub plan: String,
+    pub live_approved_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// What a new tenant is made of.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    pub tenant_id: TenantId,
+    pub parent_tenant_id: Option<TenantId>,
+    pub name: String,
+    pub plan: String,
+    pub is_live_approved: bool,
+}
+
+/// Creates a tenant, its gate and its two wallets, the test one filled.
+///
+/// # Errors
+/// An empty or too long name; a database failure.
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewTenant) -> Result<Tenant, Fault> {
+    if new.name.trim().is_empty() || new.name.chars().count() > NAME_LENGTH_MAX {
+        return Err(Fault::invalid("name", format!("must have 1 to {NAME_LENGTH_MAX} characters")));
+    }
+    let tenant = Tenant {
+        tenant_id: new.tenant_id,
+        parent_tenant_id: new.parent_tenant_id,
+        name: new.name.clone(),
+        status: Status::Active,
+        plan: new.plan.clone(),
+        live_approved_at: new.is_live_approved.then_some(ctx.now),
+        created_at: ctx.now,
+    };
+    store::insert(tx, &tenant)?;
+    open_gate(tx, tenant.tenant_id, &tenant.tenant_id.text())?;
+    for &environment in Environment::ALL {
+        ledger::open_wallet(tx, ctx, tenant.tenant_id, environment)?;
+    }
+    let sandbox = ledger::wallet_id(tenant.tenant_id, Environment::Test);
+    ledger::grant(tx, ctx, sandbox, SANDBOX_CREDITS, "sandbox")?;
+    Ok(tenant)
+}
+
+/// # Errors
+/// Not found; a database failure.
+pub fn find(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Tenant, Fault> {
+    store::find(tx, tenant_id)?.ok_or_else(|| Fault::not_found("tenant"))
+}
+
+/// All tenants after `after`, in order of creation: for workers and operators, never for a request of a tenant.
+///
+/// # Errors
+/// A database failure.
+pub fn list(tx: &mut Tx<'_>, after: Option<TenantId>, limit: i64) -> Result<Vec<Tenant>, Fault> {
+    store::list(tx, after.unwrap_or(TenantId::from_bits(0)), limit)
+}
+
+/// Publishes a new status. The caller must [`drain`] the tenant's gate in a later transaction before it answers.
+///
+/// # Errors
+/// Not found; a closed tenant stays closed; a database failure.
+pub fn set_status(tx: &mut Tx<'_>, ctx: &mut Ctx, status: Status, reason: &str) -> Result<Tenant, Fault> {
+    let tenant = find(tx, ctx.tenant_id)?;
+    if tenant.status == Status::Closed && status != Status::Closed {
+        return Err(Fault::conflict("The tenant is closed for good. Create a new one."));
+    }
+    store::set_status(tx, ctx, status.name(), reason)?;
+    ctx.change(tenant.status.name(), status.name());
+    Ok(Tenant { status, ..tenant })
+}
+
+/// # Errors
+/// [`Code::TenantInactive`] when the tenant is not active; not found; a database failure.
+pub fn ensure_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> {
+    match store::status(tx, tenant_id)? {
+        Some(Status::Active) => Ok(()),
+        Some(Status::Suspended) => {
+            Err(Fault::new(Code::TenantInactive, "This account is suspended. Please contact support."))
+        }
+        Some(Status::Closed) => Err(Fault::new(Code::TenantInactive, "This account is closed.")),
+        None => Err(Fault::not_found("tenant")),
+    }
+}
+
+/// Makes the gate of a tenant or lineage.
+///
+/// # Errors
+/// A database failure.
+pub fn open_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
+    store::insert_gate(tx, tenant_id, subject)
+}
+
+/// Locks the gates of a tenant and, if given, of a lineage, in share, until the transaction ends.
+///
+/// # Errors
+/// A database failure, or a lock that was not free in time.
+pub fn enter(tx: &mut Tx<'_>, tenant_id: TenantId, lineage: Option<&str>) -> Result<(), Fault> {
+    store::lock_gates(tx, tenant_id, &tenant_id.text(), lineage.unwrap_or_default())
+}
+
+/// Waits until every command that is inside a gate has ended. Must be in a later transaction than the new state.
+///
+/// # Errors
+/// A database failure, or commands that did not end in time: the new state holds, the wait may be repeated.
+pub fn drain(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
+    store::bump_gate(tx, tenant_id, subject)
+}

@@ -1,0 +1,91 @@
+use base::Fault;
+use base::id::TenantId;
+use db::{Row, Tx, args};
+
+use super::{Status, Tenant};
+use crate::ctx::Ctx;
+
+const INSERT: &str = "INSERT INTO tenant (tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const FIND: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us FROM tenant \
+    WHERE tenant_id = ?1";
+const LIST: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us FROM tenant \
+    WHERE tenant_id > ?1 ORDER BY tenant_id LIMIT ?2";
+const STATUS: &str = "SELECT status FROM tenant WHERE tenant_id = ?1";
+const SET_STATUS: &str = "UPDATE tenant SET status = ?2, status_reason = ?3, \
+    closed_at_us = CASE WHEN ?2 = 'closed' THEN ?4 ELSE NULL END WHERE tenant_id = ?1";
+const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUES (?1, ?2, 0)";
+const LOCK_GATES: &str = "SELECT subject_id FROM gate WHERE tenant_id = ?1 AND (subject_id = ?2 OR subject_id = ?3) \
+    ORDER BY subject_id FOR SHARE";
+const BUMP_GATE: &str = "UPDATE gate SET epoch = epoch + 1 WHERE tenant_id = ?1 AND subject_id = ?2";
+
+pub const STATEMENTS: &[&str] = &[INSERT, FIND, LIST, STATUS, SET_STATUS, INSERT_GATE, LOCK_GATES, BUMP_GATE];
+
+pub(super) fn insert(tx: &mut Tx<'_>, tenant: &Tenant) -> Result<(), Fault> {
+    tx.exec(
+        INSERT,
+        args![
+            tenant.tenant_id,
+            tenant.parent_tenant_id,
+            &tenant.name,
+            tenant.status.name(),
+            &tenant.plan,
+            tenant.live_approved_at,
+            tenant.created_at
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn find(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Tenant>, Fault> {
+    Ok(tx.opt(FIND, args![tenant_id], tenant)?)
+}
+
+pub(super) fn list(tx: &mut Tx<'_>, after: TenantId, limit: i64) -> Result<Vec<Tenant>, Fault> {
+    Ok(tx.all(LIST, args![after, limit], tenant)?)
+}
+
+pub(super) fn status(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Status>, Fault> {
+    Ok(tx.opt(STATUS, args![tenant_id], status_of)?)
+}
+
+pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: &str, reason: &str) -> Result<(), Fault> {
+    tx.exec(SET_STATUS, args![ctx.tenant_id, status, reason, ctx.now])?;
+    Ok(())
+}
+
+pub(super) fn insert_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
+    tx.exec(INSERT_GATE, args![tenant_id, subject])?;
+    Ok(())
+}
+
+pub(super) fn lock_gates(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    tenant: &str,
+    lineage: &str,
+) -> Result<(), Fault> {
+    tx.all(LOCK_GATES, args![tenant_id, tenant, lineage], |_| Ok(()))?;
+    Ok(())
+}
+
+pub(super) fn bump_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
+    tx.exec(BUMP_GATE, args![tenant_id, subject])?;
+    Ok(())
+}
+
+fn tenant(row: &Row<'_>) -> Result<Tenant, db::Error> {
+    Ok(Tenant {
+        tenant_id: row.id("tenant_id")?,
+        parent_tenant_id: row.opt_id("parent_tenant_id")?,
+        name: row.text("name")?,
+        status: status_of(row)?,
+        plan: row.text("plan")?,
+        live_approved_at: row.opt_timestamp("live_approved_at_us")?,
+        created_at: row.timestamp("created_at_us")?,
+    })
+}
+
+fn status_of(row: &Row<'_>) -> Result<Status, db::Error> {
+    row.named("status", Status::parse)
+}
