@@ -1,0 +1,28 @@
+//! Answers that handlers give.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// `body` as JSON under `status`.
+///
+/// # Panics
+/// When `body` has a map with keys that are not text: a mistake in its type.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let bytes = serde_json::to_vec(body).expect("answers are structs with text as keys");
+    json_bytes(status, bytes)
+}
+
+/// Bytes that are JSON already: a saved reply, say.
+#[must_use]
+pub fn json_bytes(status: StatusCode, bytes: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Body::from(bytes.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, APPLICATION_JSON);
+    response
+}
