@@ -1,1 +1,48 @@
-fn main() {}
+//! Loads the real binary over real HTTP, reconciles every answer with the ledger, and compares with two yardsticks
+//! of the same run: the server's own `/health`, and a naive peer on PostgreSQL.
+//!
+//! A missed bar is said and is no failure; an answer that the ledger does not show, or the reverse, is one.
+#![expect(clippy::print_stdout, reason = "the table on standard output is what this program is for")]
+#![expect(clippy::print_stderr, reason = "progress goes past the table that is kept")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people: 53 bits are enough")]
+
+mod answer;
+mod load;
+mod machine;
+mod quota;
+mod report;
+mod subject;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "bench", about = "Loads the real binary over real HTTP and reconciles every answer.")]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Token verification: `POST /v1/verify`, one point a call.
+    Quota(quota::Options),
+}
+
+fn main() -> ExitCode {
+    if cfg!(debug_assertions) {
+        eprintln!("this is a debug build, whose client is slow: cargo run --release -p bench -- …");
+    }
+    let Bench::Quota(options) = Arguments::parse().bench;
+    match quota::run(&options) {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("FAILED: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -180,8 +180,14 @@ impl Drop for Server {
     }
 }
 
-/// The first line of standard output. What follows is read and thrown away, so that the pipe never fills.
-fn ready_line(child: &mut Child) -> Result<String> {
+/// The first line of a program's standard output. What follows is read and thrown away, so that the pipe never fills.
+///
+/// # Errors
+/// It ended or stayed silent for a minute.
+///
+/// # Panics
+/// Its standard output is not a pipe.
+pub fn ready_line(child: &mut Child) -> Result<String> {
     let output = child.stdout.take().expect("standard output was asked for as a pipe");
     let (sender, receiver) = mpsc::channel();
     std::thread::Builder::new().name("server-output".into()).spawn(move || {
@@ -220,7 +226,10 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match settings::variable(settings::BINARY) {
         Some(path) => PathBuf::from(path),
-        None => build(Profile::Debug).expect("the server builds"),
+        None => {
+            build(&["attestry"], Profile::Debug).expect("the server builds");
+            built("attestry", Profile::Debug)
+        }
     })
 }
 
@@ -230,21 +239,23 @@ pub enum Profile {
     Release,
 }
 
-/// Builds the server and gives its path.
+/// Builds packages of this workspace.
 ///
 /// # Errors
-/// It does not build.
-pub fn build(profile: Profile) -> Result<PathBuf> {
+/// They do not build.
+pub fn build(packages: &[&str], profile: Profile) -> Result<()> {
     let cargo = settings::variable("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(settings::workspace()).args(["build", "--quiet", "--package", "attestry"]);
+    command.current_dir(settings::workspace()).args(["build", "--quiet"]);
+    command.args(packages.iter().flat_map(|package| ["--package", package]));
     if profile == Profile::Release {
         command.arg("--release");
     }
-    if !command.status()?.success() {
-        return Err("cargo build --package attestry failed".into());
+    if command.status()?.success() {
+        Ok(())
+    } else {
+        Err(format!("cargo build of {packages:?} failed").into())
     }
-    Ok(built("attestry", profile))
 }
 
 /// Where cargo puts a binary.
