@@ -160,3 +160,6 @@ fn too_large(limits: BodyLimits) -> Fault {
         format!("The body is larger than the {} bytes allowed here.", limits.bytes_max),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,3 +100,6 @@ fn entity_tag(bytes: &[u8]) -> HeaderValue {
     tag.push('"');
     HeaderValue::try_from(tag).expect("a quoted text of letters and digits is a header value")
 }
+
+#[cfg(test)]
+mod tests;

@@ -304,3 +304,6 @@ fn challenge(code: Code) -> HeaderValue {
         _ => r#"Bearer realm="api", error="invalid_token""#,
     })
 }
+
+#[cfg(test)]
+mod tests;

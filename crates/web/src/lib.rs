@@ -61,6 +61,8 @@ pub mod problem;
 pub mod reply;
 pub mod serve;
 mod site;
+#[cfg(test)]
+mod testing;
 
 pub use body::Json;
 pub use dialect::{Dialect, ErrorContext, Failure, Owned, Rendered};

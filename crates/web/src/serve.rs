@@ -159,7 +159,8 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
             .max_headers(limits.headers_max)
             .max_buf_size(limits.buffer_bytes_max)
             .keep_alive(true)
-            .pipeline_flush(true)
+            // Held-back answers would be lost when the next request in the pipe is broken.
+            .pipeline_flush(false)
             .serve_connection(io, respond)
     );
     let outcome = tokio::select! {
@@ -174,3 +175,6 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         tracing::debug!(%error, "a connection ended early");
     }
 }
+
+#[cfg(test)]
+mod tests;
