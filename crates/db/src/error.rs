@@ -54,7 +54,8 @@ impl Error {
         Self::Other(cause.into())
     }
 
-    pub(crate) fn corrupt(cause: impl Into<Cause>) -> Self {
+    /// A stored value that cannot be what its column says.
+    pub fn corrupt(cause: impl Into<Cause>) -> Self {
         Self::Corrupt(cause.into())
     }
 }

@@ -1,34 +1,84 @@
-//! PostgreSQL: threads with one connection each.
+//! PostgreSQL: a few threads with one connection each, over one queue.
+
+mod connect;
+mod lease;
+mod session;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{Builder, JoinHandle};
 
 use base::{Fault, Secret};
 
-use crate::args::Arg;
-use crate::error::Error;
 use crate::queue::Queue;
-use crate::row::{Column, Row, Value};
-use crate::settings::Settings;
+use crate::settings::{Isolation, Settings};
 
-pub(crate) struct Postgres {
-    pub(crate) queue: Queue,
+use connect::Target;
+pub(crate) use session::{Session, value};
+use worker::Worker;
+
+/// The queue, and what its threads know of the server together.
+pub(crate) struct Postgres(Arc<Shared>);
+
+struct Shared {
+    queue: Queue,
+    target: Target,
+    isolation: Isolation,
+    /// Threads that have a connection.
+    connected: AtomicUsize,
+    /// `false` since the server ran out of space, until a write succeeds.
+    writable: AtomicBool,
 }
 
-pub(crate) fn open(_url: &Secret, _settings: &Settings) -> Result<(Postgres, Vec<std::thread::JoinHandle<()>>), Fault> {
-    Err(Fault::unavailable("PostgreSQL is not wired in yet: use SQLite."))
+/// Connects, migrates and starts the threads.
+///
+/// # Errors
+/// When the server cannot be reached or a migration fails; the detail says what to do.
+pub(crate) fn open(url: &Secret, settings: &Settings) -> Result<(Postgres, Vec<JoinHandle<()>>), Fault> {
+    let shared = Arc::new(Shared {
+        queue: Queue::new(settings.queue_max),
+        target: Target::parse(url)?,
+        isolation: settings.isolation,
+        connected: AtomicUsize::new(0),
+        writable: AtomicBool::new(true),
+    });
+    // The driver may not wait on a thread that already serves a runtime, as a test's may.
+    let first = start("db-postgres-open".into(), {
+        let (shared, migrations) = (Arc::clone(&shared), settings.migrations);
+        move || {
+            let mut session = shared.target.connect().map_err(Fault::from)?;
+            lease::migrate(&mut session, migrations)?;
+            Ok(session)
+        }
+    })?;
+    let first: Result<Session, Fault> = first.join().map_err(|_| Fault::internal("opening PostgreSQL panicked"))?;
+    let mut session = Some(first?);
+    let mut threads = Vec::with_capacity(settings.connections);
+    for index in 0..settings.connections.max(1) {
+        let worker = Worker::new(Arc::clone(&shared), session.take());
+        threads.push(start(format!("db-postgres-{index}"), move || worker.serve())?);
+    }
+    Ok((Postgres(shared), threads))
 }
 
 impl Postgres {
-    pub(crate) fn queue(&self) -> &Queue { &self.queue }
-    pub(crate) fn queue_depth(&self) -> usize { 0 }
-    pub(crate) fn is_reachable(&self) -> bool { false }
-    pub(crate) fn is_writable(&self) -> bool { false }
-}
-pub(crate) struct Session;
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.0.queue
+    }
 
-impl Session {
-    pub(crate) fn exec(&mut self, _sql: &'static str, _args: &[Arg<'_>]) -> Result<u64, Error> { Err(Error::other("x")) }
-    pub(crate) fn each(&mut self, _sql: &'static str, _args: &[Arg<'_>], _row: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> { Err(Error::other("x")) }
-    pub(crate) fn prepare_only(&mut self, _sql: &'static str) -> Result<(), Error> { Err(Error::other("x")) }
-    pub(crate) fn batch(&mut self, _sql: &str) -> Result<(), Error> { Err(Error::other("x")) }
+    pub(crate) fn is_reachable(&self) -> bool {
+        self.0.connected.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.0.writable.load(Ordering::Relaxed)
+    }
 }
 
-pub(crate) fn value<'a>(_row: &'a ::postgres::Row, _column: impl Column) -> Result<Value<'a>, Error> { Err(Error::other("x")) }
+fn start<T: Send + 'static>(
+    name: String,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Fault> {
+    Builder::new().name(name).spawn(body).map_err(Fault::internal)
+}
