@@ -3,6 +3,7 @@
 //! The router does not say which template it matched, so the templates are matched once more here: that costs
 //! nanoseconds, where asking the router by a layer would cost every request a boxed future.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -38,10 +39,14 @@ struct MethodMeters {
 impl Meters {
     pub(crate) fn new(templates: &[String]) -> Self {
         let mut router = matchit::Router::new();
-        for (index, template) in templates.iter().enumerate() {
-            router.insert(template, index).expect("axum's router, built on the same matcher, took this path");
+        let mut routes = Vec::new();
+        // Two services may share a path by different methods.
+        for template in templates.iter().collect::<BTreeSet<_>>() {
+            router
+                .insert(template, routes.len())
+                .expect("axum's router, built on the same matcher, took this path");
+            routes.push(Route::new(template));
         }
-        let routes = templates.iter().map(|template| Route::new(template)).collect();
         Self { templates: router, routes, unmatched: Route::new(UNMATCHED) }
     }
 
@@ -78,5 +83,78 @@ impl Route {
         });
         requests.increment(1);
         seconds.record(elapsed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use metrics::{
+        Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    };
+
+    use super::*;
+
+    /// Notes every increment under its series.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    struct Series(Notes, String);
+
+    impl CounterFn for Series {
+        fn increment(&self, value: u64) {
+            self.0.0.lock().unwrap().push(format!("{} +{value}", self.1));
+        }
+
+        fn absolute(&self, _: u64) {}
+    }
+
+    impl Recorder for Notes {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            let labels: Vec<&str> = key.labels().map(metrics::Label::value).collect();
+            Counter::from_arc(Arc::new(Series(self.clone(), labels.join(" "))))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_by_template_and_never_by_path() {
+        let notes = Notes::default();
+        let meters = Meters::new(&["/v/{token}".to_owned(), "/health".to_owned(), "/health".to_owned()]);
+        metrics::with_local_recorder(&notes, || {
+            for (path, method, status) in [
+                ("/v/secret-1", Method::GET, StatusCode::OK),
+                ("/v/secret-2", Method::GET, StatusCode::NOT_FOUND),
+                ("/health", Method::HEAD, StatusCode::OK),
+                ("/wp-login.php", Method::POST, StatusCode::NOT_FOUND),
+                ("", Method::CONNECT, StatusCode::NOT_FOUND),
+            ] {
+                meters.route(path).count(&method, status, Duration::ZERO);
+            }
+        });
+        assert_eq!(
+            *notes.0.lock().unwrap(),
+            [
+                "/v/{token} GET 2xx +1",
+                "/v/{token} GET 4xx +1",
+                "/health HEAD 2xx +1",
+                "unmatched POST 4xx +1",
+                "unmatched other 4xx +1",
+            ]
+        );
     }
 }

@@ -164,6 +164,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
             .serve_connection(io, respond)
     );
     let outcome = tokio::select! {
+        biased;
         outcome = connection.as_mut() => outcome,
         _ = stopping.changed() => {
             connection.as_mut().graceful_shutdown();

@@ -60,6 +60,9 @@ async fn what_nobody_owns_is_a_problem() {
         ("GET", "/health/", 404, "not_found"),
         ("GET", "//health", 404, "not_found"),
         ("POST", "/health", 405, "method_not_allowed"),
+        ("OPTIONS", "*", 404, "not_found"),
+        ("CONNECT", "example.com:80", 404, "not_found"),
+        ("GET", "/%00/%ff", 404, "not_found"),
     ] {
         let response = ask(&edge, method, path).await;
         assert_eq!(response.status(), status, "{method} {path}");

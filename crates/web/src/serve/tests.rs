@@ -62,6 +62,17 @@ async fn pipelined_requests_are_answered_in_order_on_one_connection() {
 }
 
 #[tokio::test]
+async fn an_unread_body_does_not_spoil_the_next_request() {
+    let server = start_default().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let refused = b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 33\r\n\r\nGET /forged HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(&[refused, HEALTH].concat()).await.unwrap();
+    let answer = read_healths(&mut stream, 1).await;
+    assert_eq!(answer.matches("HTTP/1.1 404 ").count(), 1, "{answer}");
+    assert!(!answer.contains("forged"), "the body was taken for a request: {answer}");
+}
+
+#[tokio::test]
 async fn a_client_that_sends_ten_megabytes_reads_why_they_were_refused() {
     let server = start_default().await;
     for framing in ["Content-Length: 10485760", "Transfer-Encoding: chunked"] {
