@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use base::id::{
-    AccountId, AuditId, EventId, HoldId, JobId, KeyId, LineageId, OperatorId, PriceId, RequestId, TenantId, TokenId,
-    TransferId,
+    AccountId, AuditId, EventId, HoldId, JobId, KeyId, LineageId, OperatorId, PriceId, RequestId, TenantId,
+    TokenId, TransferId,
 };
 use base::{Credits, Environment, KeyKind, Service, Timestamp};
 
@@ -122,7 +122,15 @@ mod tests {
     fn every_vocabulary_type_becomes_its_stored_form() {
         let tenant = TenantId::from_bits(7);
         let text = String::from("t");
-        let list = args![tenant, &tenant, Environment::Live, true, Timestamp::from_micros(5), Credits::new(-3), &text];
+        let list = args![
+            tenant,
+            &tenant,
+            Environment::Live,
+            true,
+            Timestamp::from_micros(5),
+            Credits::new(-3),
+            &text
+        ];
         assert_eq!(list[0], Arg::Text(tenant.text().into()));
         assert_eq!(list[1], list[0]);
         assert_eq!(list[2], Arg::Text("live".into()));

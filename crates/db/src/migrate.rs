@@ -24,7 +24,8 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
     oldest_binary {int} NOT NULL,
     applied_at_us {int} NOT NULL
 ){strict};";
-const LIST: &str = "SELECT version, name, sha256, oldest_binary, applied_at_us FROM schema_migration ORDER BY version";
+const LIST: &str =
+    "SELECT version, name, sha256, oldest_binary, applied_at_us FROM schema_migration ORDER BY version";
 const INSERT: &str = "INSERT INTO schema_migration (version, name, sha256, oldest_binary, applied_at_us)
     VALUES (?1, ?2, ?3, ?4, ?5)";
 const CLOCK_SQLITE: &str = "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
@@ -113,7 +114,10 @@ pub(crate) fn apply(tx: &mut Tx<'_>, migration: &Migration) -> Result<(), Fault>
     for statement in statements(&text) {
         tx.batch(&statement).map_err(|error| {
             let first = statement.lines().next().unwrap_or("").to_owned();
-            Fault::internal(format!("migration {} ({}) failed at \"{first}\": {error}", migration.version, migration.name))
+            Fault::internal(format!(
+                "migration {} ({}) failed at \"{first}\": {error}",
+                migration.version, migration.name
+            ))
         })?;
     }
     let now = clock(tx)?;
@@ -227,6 +231,9 @@ mod tests {
             ]
         );
         let postgres = render(template, Engine::Postgres);
-        assert!(postgres.contains("a BIGINT, b TEXT COLLATE \"C\"") && postgres.contains(") WITH (fillfactor = 70);"));
+        assert!(
+            postgres.contains("a BIGINT, b TEXT COLLATE \"C\"")
+                && postgres.contains(") WITH (fillfactor = 70);")
+        );
     }
 }

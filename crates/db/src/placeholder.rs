@@ -38,12 +38,12 @@ fn token_length(text: &str) -> usize {
 
 /// Cuts a locking clause (`FOR UPDATE`, `FOR SHARE SKIP LOCKED`, …) off the end: SQLite's writer is alone.
 pub(crate) fn for_sqlite(sql: &str) -> &str {
-    const STRENGTHS: [&str; 4] = ["UPDATE", "SHARE", "NO KEY UPDATE", "KEY SHARE"];
+    const CLAUSES: [&str; 4] = ["FOR UPDATE", "FOR SHARE", "FOR NO KEY UPDATE", "FOR KEY SHARE"];
     let text = sql.trim_end();
-    let text = text.strip_suffix("SKIP LOCKED").or_else(|| text.strip_suffix("NOWAIT")).unwrap_or(text).trim_end();
-    let Some(at) = text.rfind("FOR ") else { return sql };
-    let before = &text[..at];
-    if STRENGTHS.contains(&&text[at + 4..]) && before.ends_with(char::is_whitespace) { before.trim_end() } else { sql }
+    let text =
+        text.strip_suffix("SKIP LOCKED").or_else(|| text.strip_suffix("NOWAIT")).unwrap_or(text).trim_end();
+    let before = CLAUSES.iter().find_map(|clause| text.strip_suffix(clause));
+    before.filter(|before| before.ends_with(char::is_whitespace)).map_or(sql, str::trim_end)
 }
 
 #[cfg(test)]

@@ -56,14 +56,17 @@ where
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         // A half-run body leaves nothing behind: its transaction or savepoint is rolled back.
-        let result = catch_unwind(AssertUnwindSafe(|| (self.body)(tx))).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let result =
+            catch_unwind(AssertUnwindSafe(|| (self.body)(tx))).unwrap_or_else(|panic| Err(panicked(&*panic)));
         self.result.insert(result).is_ok()
     }
 
     fn answer(self: Box<Self>, instead: Option<Fault>) {
         let result = match instead {
             Some(fault) => Err(fault),
-            None => self.result.unwrap_or_else(|| Err(Fault::internal("a job was answered before it was run"))),
+            None => {
+                self.result.unwrap_or_else(|| Err(Fault::internal("a job was answered before it was run")))
+            }
         };
         // A caller that went away does not undo what it asked for.
         drop(self.sender.send(result));
@@ -71,7 +74,8 @@ where
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Fault::internal(format!("a transaction panicked: {}", text.unwrap_or("without a message")))
 }
 

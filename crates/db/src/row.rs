@@ -34,19 +34,19 @@ pub(crate) enum Value<'a> {
 
 /// A column: its name, or its position from 0. Positions are faster.
 pub trait Column: Copy + fmt::Display {
-    /// The position among `names`.
-    fn position<'n>(self, names: impl Iterator<Item = &'n str>) -> Option<usize>;
+    /// The position among `count` columns, which `name` names.
+    fn position<'n>(self, count: usize, name: impl Fn(usize) -> Option<&'n str>) -> Option<usize>;
 }
 
 impl Column for usize {
-    fn position<'n>(self, mut names: impl Iterator<Item = &'n str>) -> Option<usize> {
-        names.nth(self).map(|_| self)
+    fn position<'n>(self, count: usize, _: impl Fn(usize) -> Option<&'n str>) -> Option<usize> {
+        (self < count).then_some(self)
     }
 }
 
 impl Column for &str {
-    fn position<'n>(self, mut names: impl Iterator<Item = &'n str>) -> Option<usize> {
-        names.position(|name| name == self)
+    fn position<'n>(self, count: usize, name: impl Fn(usize) -> Option<&'n str>) -> Option<usize> {
+        (0..count).find(|index| name(*index) == Some(self))
     }
 }
 

@@ -174,7 +174,10 @@ impl Tx<'_> {
         })
     }
 
-    fn unless_failed<T>(&mut self, run: impl FnOnce(&mut Session<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    fn unless_failed<T>(
+        &mut self,
+        run: impl FnOnce(&mut Session<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         if self.failure.is_some() {
             return Err(Error::other("an earlier statement of this transaction failed"));
         }

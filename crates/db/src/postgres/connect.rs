@@ -39,7 +39,9 @@ impl Target {
     pub(super) fn parse(url: &Secret) -> Result<Self, Fault> {
         let (url, certificates) = split_certificates(url.expose());
         let mut config: Config = url.parse().map_err(|error| {
-            let detail = format!("The database URL cannot be read: {error}. Write postgres://user:password@host/database.");
+            let detail = format!(
+                "The database URL cannot be read: {error}. Write postgres://user:password@host/database."
+            );
             Fault::malformed(detail)
         })?;
         config.application_name("attestry");
@@ -49,7 +51,8 @@ impl Target {
         config.keepalives_interval(SILENCE_MAX);
         config.keepalives_retries(2);
         config.notice_callback(|notice| tracing::debug!(notice = notice.message(), "PostgreSQL notes"));
-        let tls = (config.get_ssl_mode() == SslMode::Require).then(|| rustls_connect(certificates.as_deref()));
+        let tls =
+            (config.get_ssl_mode() == SslMode::Require).then(|| rustls_connect(certificates.as_deref()));
         Ok(Self { config, tls: tls.transpose()? })
     }
 
@@ -147,7 +150,8 @@ mod tests {
     fn a_bad_url_is_refused_without_showing_its_password() {
         let fault = Target::parse(&Secret::new("postgres://a:hunter2@h/b?nonsense=1".into())).err().unwrap();
         assert!(!format!("{fault:?}").contains("hunter2"));
-        let missing = Target::parse(&Secret::new("postgres://a@h/b?sslmode=require&sslrootcert=/nowhere.pem".into()));
+        let missing =
+            Target::parse(&Secret::new("postgres://a@h/b?sslmode=require&sslrootcert=/nowhere.pem".into()));
         assert!(missing.err().unwrap().detail.contains("/nowhere.pem"));
     }
 }

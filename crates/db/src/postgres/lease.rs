@@ -51,7 +51,9 @@ pub(super) fn migrate(session: &mut Session, migrations: &'static [Migration]) -
         }
         wait();
     }
-    Err(Fault::unavailable("Another node is migrating the database and has not finished. Start again when it has."))
+    Err(Fault::unavailable(
+        "Another node is migrating the database and has not finished. Start again when it has.",
+    ))
 }
 
 fn create(session: &mut Session) -> Result<(), Fault> {
@@ -100,7 +102,10 @@ fn apply_all(session: &mut Session, migrations: &'static [Migration], holder: &s
     Ok(())
 }
 
-fn transact<T>(session: &mut Session, body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+fn transact<T>(
+    session: &mut Session,
+    body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     session.batch("BEGIN; SET LOCAL statement_timeout = 0")?;
     match body(&mut Tx::new(tx::Session::Postgres(&mut *session))) {
         Ok(done) => session.commit().map(|()| done).map_err(Fault::from),

@@ -11,6 +11,7 @@ use std::thread::{Builder, JoinHandle};
 
 use base::{Fault, Secret};
 
+use crate::error::Error;
 use crate::queue::Queue;
 use crate::settings::{Isolation, Settings};
 
@@ -47,12 +48,13 @@ pub(crate) fn open(url: &Secret, settings: &Settings) -> Result<(Postgres, Vec<J
     let first = start("db-postgres-open".into(), {
         let (shared, migrations) = (Arc::clone(&shared), settings.migrations);
         move || {
-            let mut session = shared.target.connect().map_err(Fault::from)?;
+            let mut session = shared.target.connect().map_err(cannot_open)?;
             lease::migrate(&mut session, migrations)?;
             Ok(session)
         }
     })?;
-    let first: Result<Session, Fault> = first.join().map_err(|_| Fault::internal("opening PostgreSQL panicked"))?;
+    let first: Result<Session, Fault> =
+        first.join().map_err(|_| Fault::internal("opening PostgreSQL panicked"))?;
     let mut session = Some(first?);
     let mut threads = Vec::with_capacity(settings.connections);
     for index in 0..settings.connections.max(1) {
@@ -74,6 +76,12 @@ impl Postgres {
     pub(crate) fn is_writable(&self) -> bool {
         self.0.writable.load(Ordering::Relaxed)
     }
+}
+
+fn cannot_open(error: Error) -> Fault {
+    let detail =
+        format!("PostgreSQL cannot be used: {error}. Check the database URL, and that the server runs.");
+    Fault::unavailable(detail).caused_by(error)
 }
 
 fn start<T: Send + 'static>(

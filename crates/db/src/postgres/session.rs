@@ -42,7 +42,8 @@ impl Session {
         visit: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let statement = self.prepared(sql)?;
-        let rows = self.client.query(&statement, &parameters(args)).map_err(|error| self.failed(&error, sql))?;
+        let rows =
+            self.client.query(&statement, &parameters(args)).map_err(|error| self.failed(&error, sql))?;
         rows.iter().try_for_each(|row| visit(&Row(row::Source::Postgres(row))))
     }
 
@@ -88,13 +89,16 @@ impl Session {
 }
 
 fn is_stale_plan(error: &::postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|error| error.code().code() == "0A000" && error.message().contains("cached plan"))
+    error
+        .as_db_error()
+        .is_some_and(|error| error.code().code() == "0A000" && error.message().contains("cached plan"))
 }
 
 /// Puts an error of PostgreSQL into our words.
 pub(super) fn classify(error: &::postgres::Error, sql: &str) -> Error {
     let Some(database) = error.as_db_error() else {
-        let away = error.is_closed() || error.source().and_then(<dyn StdError>::downcast_ref::<std::io::Error>).is_some();
+        let away = error.is_closed()
+            || error.source().and_then(<dyn StdError>::downcast_ref::<std::io::Error>).is_some();
         let cause = format!("{} in: {}", chain(error), quote(sql));
         return if away { Error::Connection(cause.into()) } else { Error::Other(cause.into()) };
     };
@@ -105,7 +109,8 @@ pub(super) fn classify(error: &::postgres::Error, sql: &str) -> Error {
         "23505" => constraint(database.constraint().unwrap_or_default().to_owned(), true),
         "23514" => constraint(database.constraint().unwrap_or_default().to_owned(), false),
         "23502" => {
-            let (table, column) = (database.table().unwrap_or_default(), database.column().unwrap_or_default());
+            let (table, column) =
+                (database.table().unwrap_or_default(), database.column().unwrap_or_default());
             constraint(format!("{table}_{column}_not_null"), false)
         }
         "23503" => constraint("foreign_key".to_owned(), false),
@@ -157,8 +162,9 @@ impl ToSql for Arg<'_> {
 }
 
 pub(crate) fn value<'a>(row: &'a ::postgres::Row, column: impl Column) -> Result<Value<'a>, Error> {
-    let names = row.columns().iter().map(::postgres::Column::name);
-    let position = column.position(names).ok_or_else(|| row::no_column(column))?;
+    let columns = row.columns();
+    let position = column.position(columns.len(), |index| columns.get(index).map(::postgres::Column::name));
+    let position = position.ok_or_else(|| row::no_column(column))?;
     row.try_get(position).map_err(|error| Error::corrupt(chain(&error)))
 }
 

@@ -213,7 +213,10 @@ fn jitter(first: Duration, times: u32, longest: Duration) -> Duration {
     Duration::from_micros(micros / 2 + random % (micros / 2 + 1))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a pause between collisions, on a thread that has nothing else to do")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a pause between collisions, on a thread that has nothing else to do"
+)]
 fn pause(time: Duration) {
     std::thread::sleep(time);
 }

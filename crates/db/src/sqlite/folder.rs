@@ -25,7 +25,10 @@ impl FolderLock {
     /// A Conflict when somebody holds it.
     pub(crate) fn take(folder: &Path) -> Result<Self, Fault> {
         let cannot = |error: io::Error| {
-            let detail = format!("The data folder {} cannot be used: {error}. Check that it may be written to.", folder.display());
+            let detail = format!(
+                "The data folder {} cannot be used: {error}. Check that it may be written to.",
+                folder.display()
+            );
             Fault::unavailable(detail).caused_by(error)
         };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
@@ -45,7 +48,8 @@ impl FolderLock {
 pub(crate) fn database_file(folder: &Path) -> Result<PathBuf, Fault> {
     let file = folder.join(DATABASE_FILE);
     private().open(&file).map_err(|error| {
-        Fault::unavailable(format!("The database {} cannot be made: {error}.", file.display())).caused_by(error)
+        Fault::unavailable(format!("The database {} cannot be made: {error}.", file.display()))
+            .caused_by(error)
     })?;
     Ok(file)
 }

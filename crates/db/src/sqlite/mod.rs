@@ -59,7 +59,10 @@ pub(crate) struct Sqlite {
 /// When another process owns the folder, the file is not ours, or a migration fails; the detail says what to do.
 pub(crate) fn open(folder: &Path, settings: &Settings) -> Result<(Sqlite, Vec<JoinHandle<()>>), Fault> {
     if rusqlite::version_number() < VERSION_MIN {
-        return Err(Fault::internal(format!("SQLite {} is too old: build with the bundled one", rusqlite::version())));
+        return Err(Fault::internal(format!(
+            "SQLite {} is too old: build with the bundled one",
+            rusqlite::version()
+        )));
     }
     let lock = FolderLock::take(folder)?;
     let file = folder::database_file(folder)?;
@@ -112,12 +115,14 @@ impl Sqlite {
     ) -> Result<Vec<JoinHandle<()>>, Fault> {
         let mut threads = Vec::with_capacity(readers + 1);
         for index in 0..readers {
-            let reader = connect(file).and_then(|reader| reader.execute_batch(READER_PRAGMAS).map(|()| reader));
+            let reader =
+                connect(file).and_then(|reader| reader.execute_batch(READER_PRAGMAS).map(|()| reader));
             let reader = reader.map_err(|error| cannot_open(file, error))?;
             let (queue, folder) = (Arc::clone(&self.reads), folder.to_owned());
             threads.push(start(format!("db-reader-{index}"), move || serve_reads(&reader, &queue, &folder))?);
         }
-        let writer = Writer::new(connection, folder.to_owned(), Arc::clone(&self.writes), Arc::clone(&self.writable));
+        let writer =
+            Writer::new(connection, folder.to_owned(), Arc::clone(&self.writes), Arc::clone(&self.writable));
         threads.push(start("db-writer".into(), move || writer.serve())?);
         Ok(threads)
     }
@@ -155,7 +160,9 @@ fn claim(connection: &Connection, file: &Path) -> Result<(), Fault> {
             .map_err(|error| cannot_open(file, error)),
         _ => {
             let file = file.display();
-            Err(Fault::conflict(format!("{file} is a SQLite database, but not of Attestry. Name another folder.")))
+            Err(Fault::conflict(format!(
+                "{file} is a SQLite database, but not of Attestry. Name another folder."
+            )))
         }
     }
 }
@@ -174,7 +181,8 @@ fn make_durable(connection: &Connection, file: &Path) -> Result<(), Fault> {
 }
 
 fn run_migrations(connection: &mut Connection, migrations: &'static [Migration]) -> Result<(), Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(Error::other)?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(Error::other)?;
     migrate::run_all(&mut Tx::new(Session::Sqlite(&transaction)), migrations)?;
     transaction.commit().map_err(|error| Error::other(error).into())
 }

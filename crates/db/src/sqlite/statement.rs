@@ -46,8 +46,8 @@ pub(crate) fn batch(connection: &Connection, sql: &str) -> Result<(), Error> {
 
 pub(crate) fn value<'a>(row: &'a rusqlite::Row<'_>, column: impl Column) -> Result<Value<'a>, Error> {
     let statement: &rusqlite::Statement<'_> = row.as_ref();
-    let names = (0..statement.column_count()).filter_map(|index| statement.column_name(index).ok());
-    let position = column.position(names).ok_or_else(|| row::no_column(column))?;
+    let position = column.position(statement.column_count(), |index| statement.column_name(index).ok());
+    let position = position.ok_or_else(|| row::no_column(column))?;
     Ok(match row.get_ref(position).map_err(Error::corrupt)? {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(int) => Value::Int(int),
@@ -61,11 +61,18 @@ fn prepared<'c>(connection: &'c Connection, sql: &'static str) -> Result<CachedS
     connection.prepare_cached(placeholder::for_sqlite(sql)).map_err(|error| classify(connection, error))
 }
 
-fn bound<'c>(connection: &'c Connection, sql: &'static str, args: &[Arg<'_>]) -> Result<CachedStatement<'c>, Error> {
+fn bound<'c>(
+    connection: &'c Connection,
+    sql: &'static str,
+    args: &[Arg<'_>],
+) -> Result<CachedStatement<'c>, Error> {
     let mut statement = prepared(connection, sql)?;
     if statement.parameter_count() != args.len() {
         let wanted = statement.parameter_count();
-        return Err(Error::other(format!("{} arguments were given and {wanted} wanted by: {sql}", args.len())));
+        return Err(Error::other(format!(
+            "{} arguments were given and {wanted} wanted by: {sql}",
+            args.len()
+        )));
     }
     for (index, arg) in args.iter().enumerate() {
         statement.raw_bind_parameter(index + 1, output(arg)?).map_err(Error::other)?;
@@ -126,10 +133,17 @@ fn unique_name(connection: &Connection, subject: &str) -> String {
     let pairs = subject.split(", ").filter_map(|pair| pair.split_once('.'));
     let columns: Vec<&str> = pairs.clone().map(|(_, column)| column).collect();
     let table = pairs.map(|(table, _)| table).next().unwrap_or("");
-    index_of(connection, table, &columns).ok().flatten().unwrap_or_else(|| format!("{table}_{}_key", columns.join("_")))
+    index_of(connection, table, &columns)
+        .ok()
+        .flatten()
+        .unwrap_or_else(|| format!("{table}_{}_key", columns.join("_")))
 }
 
-fn index_of(connection: &Connection, table: &str, columns: &[&str]) -> Result<Option<String>, rusqlite::Error> {
+fn index_of(
+    connection: &Connection,
+    table: &str,
+    columns: &[&str],
+) -> Result<Option<String>, rusqlite::Error> {
     const INDEXES: &str = "SELECT name, origin FROM pragma_index_list(?1) WHERE \"unique\" = 1 ORDER BY name";
     const COLUMNS: &str = "SELECT name FROM pragma_index_info(?1) ORDER BY seqno";
     let mut indexes = connection.prepare_cached(INDEXES)?;

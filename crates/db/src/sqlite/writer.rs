@@ -23,7 +23,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, folder: PathBuf, queue: Arc<Queue>, writable: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        folder: PathBuf,
+        queue: Arc<Queue>,
+        writable: Arc<AtomicBool>,
+    ) -> Self {
         Self { connection, folder, queue, writable }
     }
 
@@ -33,14 +38,16 @@ impl Writer {
         while self.queue.drain(&mut batch, BATCH_MAX) {
             self.run(&mut batch);
         }
-        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        if let Err(error) = self.batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the write-ahead log stays for the next start to fold in");
         }
     }
 
     fn run(&self, batch: &mut Vec<Task>) {
         match self.recover().and_then(|()| self.commit_together(batch)) {
-            Ok(verdicts) => batch.drain(..).zip(verdicts).for_each(|(task, instead)| task.job.answer(instead)),
+            Ok(verdicts) => {
+                batch.drain(..).zip(verdicts).for_each(|(task, instead)| task.job.answer(instead));
+            }
             Err(error) => {
                 let fault = self.give_up(&error);
                 batch.drain(..).for_each(|task| task.job.answer(Some(fault())));
@@ -87,22 +94,24 @@ impl Writer {
 
     /// Undoes the whole batch, and says what each of its callers hears.
     fn give_up(&self, error: &Error) -> impl Fn() -> Fault + use<> {
-        let text = error.to_string();
+        let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         if matches!(error, Error::Connection(_)) {
             folder::stop_unless_full(&self.folder);
         }
-        let full = matches!(error, Error::Full(_) | Error::Connection(_));
-        if full {
+        if matches!(error, Error::Full(_) | Error::Connection(_)) {
             self.writable.store(false, Ordering::Relaxed);
             tracing::error!(error = text, "no space is left: read-only until there is");
         }
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.execute("ROLLBACK")
-        {
+        if let Err(error) = self.undo() {
             tracing::error!(%error, "a batch could not be rolled back: stopping, since the next one would include it");
             std::process::abort();
         }
-        move || if full { Error::Full(text.clone().into()).into() } else { Error::other(text.clone()).into() }
+        let kind = match error {
+            Error::Full(_) | Error::Connection(_) => Error::Full,
+            Error::LockTimeout(_) => Error::LockTimeout,
+            _ => Error::Other,
+        };
+        move || kind(text.clone().into()).into()
     }
 
     /// After the disk was full: tries a write that changes nothing before the first that does.
@@ -112,12 +121,23 @@ impl Writer {
         if self.writable.load(Ordering::Relaxed) {
             return Ok(());
         }
-        // Folding the log in may be all that is needed; it may also fail, which the probe will find out.
-        statement::batch(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)").ok();
-        statement::batch(&self.connection, PROBE)?;
+        if self.batch(PROBE).is_err() {
+            // Folding the log in makes room within it, but takes room in the file, so it comes second.
+            self.undo()?;
+            self.batch("PRAGMA wal_checkpoint(PASSIVE)")?;
+            self.batch(PROBE)?;
+        }
         self.writable.store(true, Ordering::Relaxed);
         tracing::info!("there is space again: writable");
         Ok(())
+    }
+
+    fn undo(&self) -> Result<(), Error> {
+        if self.connection.is_autocommit() { Ok(()) } else { self.execute("ROLLBACK") }
+    }
+
+    fn batch(&self, sql: &str) -> Result<(), Error> {
+        statement::batch(&self.connection, sql)
     }
 
     fn execute(&self, sql: &'static str) -> Result<(), Error> {
