@@ -9,7 +9,7 @@ use it::client::Request;
 use it::folder::Folder;
 use it::operator::Summary;
 use it::postgres::{Cluster, Database, Durability};
-use it::server::{Launch, Profile, Server, build};
+use it::server::{Launch, Server};
 
 use crate::load::{self, Outcome, Pace, Plan, Target};
 use crate::machine;
@@ -55,10 +55,6 @@ impl Options {
         }
     }
 
-    fn programs(&self) -> &'static [&'static str] {
-        if self.only_peer { &["naive-peer"] } else { &["attestry", "naive-peer"] }
-    }
-
     fn loads(&self) -> Vec<Load> {
         if !self.all {
             return vec![Load { connections: self.connections, hot: self.hot }];
@@ -87,8 +83,6 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     if matches!(kind.as_str(), "tmpfs" | "ramfs") {
         return Err(format!("{} is {kind}, not a disk: choose another --dir", options.dir.display()).into());
     }
-    eprintln!("building …");
-    build(options.programs(), Profile::Release)?;
     let folder = Folder::within(&options.dir)?;
     let fdatasync = machine::fdatasync_median(folder.path())?;
     let mut report = Report::new(machine::description(), kind, fdatasync, options.accounts);
@@ -127,7 +121,7 @@ fn bench_engine(
 ) -> Result<()> {
     let folder = Folder::within(&options.dir)?;
     let database = cluster.map(Cluster::database).transpose()?;
-    let launch = subject::launch(folder.path(), database.as_ref());
+    let launch = subject::launch(folder.path(), database.as_ref())?;
     let server = Server::start(&launch)?;
     eprintln!("{}: making {} accounts …", engine.name(), options.accounts);
     let seeded = server.operator().seed(server.tenant(), options.accounts, POINTS, false)?;

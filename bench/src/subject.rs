@@ -8,7 +8,7 @@ use it::Result;
 use it::client::{Client, Request};
 use it::operator::Summary;
 use it::postgres::{Cluster, Database};
-use it::server::{Launch, Profile, Server, built, ready_line};
+use it::server::{Launch, Profile, Server, binary_of, build, built, ready_line};
 use serde_json::Value;
 
 use crate::load::Target;
@@ -54,12 +54,12 @@ fn address(base_url: &str) -> Result<SocketAddr> {
 }
 
 /// How to start the server on an engine.
-pub(crate) fn launch(folder: &Path, database: Option<&Database>) -> Launch {
-    let binary = built("attestry", Profile::Release);
-    match database {
+pub(crate) fn launch(folder: &Path, database: Option<&Database>) -> Result<Launch> {
+    let binary = binary_of(Profile::Release)?;
+    Ok(match database {
         None => Launch::sqlite(&binary, folder),
         Some(database) => Launch::postgres(&binary, folder, &database.url()),
-    }
+    })
 }
 
 /// The figures that a load must change by exactly what it was told.
@@ -78,6 +78,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn start(cluster: &Cluster, accounts: usize) -> Result<Self> {
+        build(&["naive-peer"], Profile::Release)?;
         let database = cluster.database()?;
         let mut child = Command::new(built("naive-peer", Profile::Release))
             .args(["--database", &database.url(), "--accounts", &accounts.to_string()])

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "these tasks talk to a person at a terminal or to a CI log")]
 
 mod apt;
+mod crash;
 mod test;
 
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ struct Arguments {
 enum Task {
     /// Format, lints, and all tests, on SQLite and on a private PostgreSQL.
     Test(test::Options),
+    /// Kill the real server under load, again and again, and reconcile what it acknowledged.
+    Crash(crash::Options),
     /// Run a command with a private PostgreSQL: `cargo xtask postgres cargo nextest run -p db`.
     Postgres {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -29,6 +32,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
+        Task::Crash(options) => crash::run(&options),
         Task::Postgres { command } => test::with_postgres(&command),
     };
     match outcome {

@@ -224,13 +224,19 @@ pub fn signal(pid: u32, name: &str) -> Result<()> {
 #[must_use]
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match settings::variable(settings::BINARY) {
-        Some(path) => PathBuf::from(path),
-        None => {
-            build(&["attestry"], Profile::Debug).expect("the server builds");
-            built("attestry", Profile::Debug)
-        }
-    })
+    BINARY.get_or_init(|| binary_of(Profile::Debug).expect("the server builds"))
+}
+
+/// As [`binary`], of a chosen profile.
+///
+/// # Errors
+/// It does not build.
+pub fn binary_of(profile: Profile) -> Result<PathBuf> {
+    if let Some(path) = settings::variable(settings::BINARY) {
+        return Ok(PathBuf::from(path));
+    }
+    build(&["attestry"], profile)?;
+    Ok(built("attestry", profile))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,167 @@
+//! Under `strace`: no answer leaves before the sync that covers its charge is over.
+//!
+//! A SIGKILL loses nothing that the kernel already has, so a server that never syncs would pass every other leg.
+
+use std::fs;
+use std::path::Path;
+
+use it::Result;
+use it::client::Request;
+use it::folder::Folder;
+use it::server::{Launch, Server};
+
+use super::Leg;
+use super::account::Tally;
+
+const CHARGES: usize = 40;
+const CALLS: &str = "trace=read,recvfrom,recvmsg,write,writev,sendto,sendmsg,fsync,fdatasync";
+
+/// # Errors
+/// A violation, or the server does not start.
+pub(crate) fn run(binary: &Path) -> Result<Leg> {
+    if !crate::apt::has("strace")
+        && let Err(error) = crate::apt::install("strace")
+    {
+        return Ok(Leg::Skipped(error.to_string()));
+    }
+    let folder = Folder::new()?;
+    let output = folder.path().join("trace");
+    let mut launch = Launch::sqlite(binary, folder.path());
+    let words = ["strace", "-f", "-y", "-s", "512", "-e", CALLS, "-o"];
+    launch.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
+    launch.wrapper.push(output.display().to_string());
+    let server = Server::start(&launch)?;
+    let seeded = server.operator().seed(server.tenant(), 1, 1_000_000, false)?;
+    let mut client = server.client();
+    for number in 0..CHARGES {
+        let request = Request::post("/v1/verify").header("X-Charge", &mark(number)).bearer(&seeded.tokens[0]);
+        let response = client.send(&request)?;
+        if response.status != 200 {
+            return Err(format!("charge {number}: {} {}", response.status, response.text()).into());
+        }
+    }
+    server.terminate()?;
+    let data = launch.data.canonicalize()?;
+    check(&fs::read_to_string(output)?, CHARGES, &data.display().to_string())?;
+    Ok(Leg::Done(Tally { rounds: 1, acknowledged: CHARGES as u64, ..Tally::default() }))
+}
+
+fn mark(number: usize) -> String {
+    format!("charge-{number:06}")
+}
+
+/// Walks the trace of sequential charges: request read, a sync of a file in `data` over, answer written.
+///
+/// A call that another thread interrupts stands on two lines. A sync counts where it is over, a write where it
+/// begins, so what this accepts did happen in that order.
+///
+/// # Errors
+/// An answer that left too early, or a trace that shows fewer charges than there were.
+fn check(trace: &str, charges: usize, data: &str) -> Result<()> {
+    let mut syncing: Vec<&str> = Vec::new();
+    let mut charge = 0;
+    let mut read = false;
+    let mut synced = false;
+    for line in trace.lines() {
+        let Some((thread, call)) = line.split_once(' ') else { continue };
+        let call = call.trim_start();
+        if is_sync(call) {
+            let ours = call.contains(data);
+            if ours && call.ends_with("<unfinished ...>") {
+                syncing.push(thread);
+            } else if ours && succeeded(call) {
+                synced = read;
+            }
+        } else if is_sync_resumed(call) {
+            let started = syncing.iter().position(|known| *known == thread).map(|at| syncing.swap_remove(at));
+            if started.is_some() && succeeded(call) {
+                synced = read;
+            }
+        } else if is_read(call) && call.contains(&mark(charge)) {
+            read = true;
+            synced = false;
+            // A sync that began before the request was read covers something earlier.
+            syncing.clear();
+        } else if read && is_write(call) && call.contains("\"HTTP/1.1 200 ") {
+            if !synced {
+                return Err(format!("the answer to charge {charge} left before its sync: {line}").into());
+            }
+            read = false;
+            charge += 1;
+        }
+    }
+    if charge == charges {
+        Ok(())
+    } else {
+        Err(format!("the trace shows {charge} of {charges} charges").into())
+    }
+}
+
+fn is_sync(call: &str) -> bool {
+    call.starts_with("fdatasync(") || call.starts_with("fsync(")
+}
+
+fn is_sync_resumed(call: &str) -> bool {
+    call.starts_with("<... fdatasync resumed>") || call.starts_with("<... fsync resumed>")
+}
+
+fn succeeded(call: &str) -> bool {
+    call.trim_end().ends_with("= 0")
+}
+
+fn is_read(call: &str) -> bool {
+    ["read", "recvfrom", "recvmsg"].iter().any(|name| {
+        call.starts_with(&format!("{name}(")) || call.starts_with(&format!("<... {name} resumed>"))
+    })
+}
+
+fn is_write(call: &str) -> bool {
+    ["write(", "writev(", "sendto(", "sendmsg("].iter().any(|name| call.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: &str = "7 recvfrom(9<socket:[1]>, \"POST /v1/verify HTTP/1.1\\r\\nX-Charge: charge-000000\\r\\n\", 8192, 0, NULL, NULL) = 60\n";
+    const SYNC: &str = "8 fdatasync(5</d/data/attestry.db-wal>) = 0\n";
+    const SYNC_BEGINS: &str = "8 fdatasync(5</d/data/attestry.db-wal> <unfinished ...>\n";
+    const SYNC_OVER: &str = "8 <... fdatasync resumed>)     = 0\n";
+    const WRITE: &str =
+        "7 sendto(9<socket:[1]>, \"HTTP/1.1 200 OK\\r\\n\", 120, MSG_NOSIGNAL, NULL, 0) = 120\n";
+
+    fn passes(lines: &[&str]) -> bool {
+        check(&lines.concat(), 1, "/d/data").is_ok()
+    }
+
+    #[test]
+    fn an_answer_after_its_sync_passes() {
+        assert!(passes(&[READ, SYNC, WRITE]));
+        assert!(passes(&[READ, SYNC_BEGINS, SYNC_OVER, WRITE]));
+    }
+
+    #[test]
+    fn an_answer_without_or_before_its_sync_is_a_violation() {
+        assert!(!passes(&[READ, WRITE]));
+        assert!(!passes(&[SYNC, READ, WRITE]));
+        assert!(!passes(&[READ, WRITE, SYNC]));
+        assert!(!passes(&[READ, SYNC_BEGINS, WRITE, SYNC_OVER]));
+    }
+
+    #[test]
+    fn a_sync_that_began_before_the_request_or_failed_or_is_of_another_file_does_not_count() {
+        assert!(!passes(&[SYNC_BEGINS, READ, SYNC_OVER, WRITE]));
+        assert!(!passes(&[
+            READ,
+            "8 fdatasync(5</d/data/attestry.db-wal>) = -1 EIO (Input/output error)\n",
+            WRITE
+        ]));
+        assert!(!passes(&[READ, "8 fdatasync(5</elsewhere/log>) = 0\n", WRITE]));
+    }
+
+    #[test]
+    fn a_trace_with_too_few_charges_is_no_proof() {
+        assert!(!passes(&[]));
+        assert!(!passes(&[READ, SYNC]));
+    }
+}
