@@ -37,12 +37,13 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// `rate_limit`: the operator's default requests a minute per key, 0 for none.
     #[must_use]
-    pub fn new(db: Db, secrets: Secrets, clock: Clock, random: Random) -> Self {
+    pub fn new(db: Db, secrets: Secrets, clock: Clock, random: Random, rate_limit: Option<u32>) -> Self {
         Self {
             db,
             secrets: Arc::new(secrets),
-            limits: Arc::new(limits::Limits::new(clock.clone())),
+            limits: Arc::new(limits::Limits::new(clock.clone(), rate_limit)),
             clock,
             random,
             in_flight: Arc::default(),

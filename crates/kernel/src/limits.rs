@@ -36,14 +36,22 @@ pub struct Standing {
 /// The limiters of this process.
 #[derive(Debug)]
 pub struct Limits {
+    /// The operator's default for every service that has one; 0: no limits.
+    override_per_minute: Option<u32>,
     clock: LimiterClock,
     limiters: Mutex<HashMap<(LineageId, u32), Arc<Limiter>>>,
 }
 
 impl Limits {
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self { clock: LimiterClock(clock), limiters: Mutex::default() }
+    pub fn new(clock: Clock, override_per_minute: Option<u32>) -> Self {
+        Self { override_per_minute, clock: LimiterClock(clock), limiters: Mutex::default() }
+    }
+
+    /// The default of a service whose published one is `published`; a service without a limit keeps none.
+    #[must_use]
+    pub fn default_per_minute(&self, published: u32) -> u32 {
+        if published == 0 { 0 } else { self.override_per_minute.unwrap_or(published) }
     }
 
     /// Takes one request of a lineage's `per_minute`, or says when the next one is free.
@@ -131,7 +139,7 @@ mod tests {
     #[test]
     fn a_lineage_gets_its_burst_then_one_at_a_time_and_refusals_cost_nothing() {
         let clock = Clock::manual(Timestamp::from_millis(1_780_000_000_000));
-        let limits = Limits::new(clock.clone());
+        let limits = Limits::new(clock.clone(), None);
         let (lineage, sixty) = (LineageId::from_bits(1), NonZeroU32::new(60).unwrap());
         for taken in 1..=60 {
             let standing = limits.take(lineage, sixty);

@@ -266,7 +266,7 @@ where
             if let Some(key) = key {
                 let reply = serde_json::to_vec(&value).map_err(Fault::internal)?;
                 let sealed = kernel.secrets.seal_reply(&kernel.random, &key.scope, key.raw.expose(), &reply);
-                idempotency::complete(tx, key.slot(tenant_id), &sealed)?;
+                idempotency::complete(tx, key.slot(tenant_id), &call.fingerprint, &sealed)?;
             }
             Ok(Outcome::Done(Answer { value, is_replay: false }))
         }

@@ -1,1 +1,27 @@
-//! The services, one folder of one shape each.
+//! The services: folders of one inner shape, which never import each other.
+//!
+//! `mod.rs` front page · `api` wire types and handlers · `model.rs` domain types and pure steps ·
+//! `command.rs` the rules · `store.rs` SQL and row mapping.
+
+pub mod platform;
+pub mod quota;
+
+use kernel::Command;
+
+/// Every command of every service, for the generated list: a price change is a visible diff.
+#[must_use]
+pub fn commands() -> Vec<&'static Command> {
+    [platform::command::COMMANDS, quota::command::COMMANDS].concat()
+}
+
+/// Every statement of every service that runs on both engines, for the test that prepares them.
+#[must_use]
+pub fn statements() -> Vec<&'static str> {
+    quota::statements()
+}
+
+/// Statements that PostgreSQL alone runs.
+#[must_use]
+pub fn postgres_statements() -> Vec<&'static str> {
+    quota::postgres_statements()
+}

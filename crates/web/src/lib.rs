@@ -49,6 +49,7 @@
 //! A handler therefore returns `Result<Response, Failure>`, uses `?` on faults, and never builds an error body.
 
 pub mod body;
+pub mod caller;
 pub mod dialect;
 pub mod docs;
 pub mod edge;
@@ -65,6 +66,7 @@ mod site;
 mod testing;
 
 pub use body::Json;
+pub use caller::{Caller, Guard};
 pub use dialect::{Dialect, ErrorContext, Failure, Owned, Rendered};
 pub use edge::{Edge, EdgeSettings, RequestIds, RequestMeta};
 pub use openapi::{About, Api, routes};

@@ -62,18 +62,31 @@ pub fn claim(
             "The first request with this Idempotency-Key has just ended. Please retry.",
         ));
     };
-    if saved.fingerprint != fingerprint {
+    if saved.fingerprint != *fingerprint {
         return Err(mismatch());
     }
     saved.reply.map(Claim::Done).ok_or_else(in_progress)
 }
 
-/// Saves the sealed reply in the transaction of the effect.
+/// What was done under a key: the fingerprint of the request and the sealed reply.
 ///
 /// # Errors
 /// A database failure.
-pub fn complete(tx: &mut Tx<'_>, slot: Slot<'_>, sealed_reply: &[u8]) -> Result<(), Fault> {
-    store::complete(tx, slot, sealed_reply)
+pub fn find(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<Option<(Fingerprint, Vec<u8>)>, Fault> {
+    Ok(store::find(tx, slot)?.and_then(|saved| saved.reply.map(|reply| (saved.fingerprint, reply))))
+}
+
+/// Saves the sealed reply, and what it is the reply to, in the transaction of the effect.
+///
+/// # Errors
+/// A database failure.
+pub fn complete(
+    tx: &mut Tx<'_>,
+    slot: Slot<'_>,
+    fingerprint: &Fingerprint,
+    sealed_reply: &[u8],
+) -> Result<(), Fault> {
+    store::complete(tx, slot, fingerprint, sealed_reply)
 }
 
 /// Frees a key whose command was not done, where its transaction commits nevertheless.

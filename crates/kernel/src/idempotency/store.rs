@@ -12,7 +12,7 @@ const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, finger
 const FIND: &str =
     "SELECT fingerprint, reply FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 const COMPLETE: &str =
-    "UPDATE idempotency SET reply = ?4 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
+    "UPDATE idempotency SET fingerprint = ?4, reply = ?5 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 const DELETE: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND (scope, key_mac) IN ( \
     SELECT scope, key_mac FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT ?3)";
@@ -20,7 +20,7 @@ const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND (scope, ke
 pub const STATEMENTS: &[&str] = &[INSERT, FIND, COMPLETE, DELETE, SWEEP];
 
 pub(super) struct Saved {
-    pub(super) fingerprint: Vec<u8>,
+    pub(super) fingerprint: Fingerprint,
     pub(super) reply: Option<Vec<u8>>,
 }
 
@@ -38,12 +38,20 @@ pub(super) fn insert(
 
 pub(super) fn find(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<Option<Saved>, Fault> {
     Ok(tx.opt(FIND, args![slot.tenant_id, slot.scope, &slot.key_mac[..]], |row| {
-        Ok(Saved { fingerprint: row.bytes("fingerprint")?, reply: row.opt_bytes("reply")? })
+        let fingerprint = Fingerprint::try_from(row.bytes("fingerprint")?)
+            .map_err(|_| db::Error::corrupt("a fingerprint of another length than 32 bytes"))?;
+        Ok(Saved { fingerprint, reply: row.opt_bytes("reply")? })
     })?)
 }
 
-pub(super) fn complete(tx: &mut Tx<'_>, slot: Slot<'_>, sealed_reply: &[u8]) -> Result<(), Fault> {
-    tx.exec(COMPLETE, args![slot.tenant_id, slot.scope, &slot.key_mac[..], sealed_reply])?;
+pub(super) fn complete(
+    tx: &mut Tx<'_>,
+    slot: Slot<'_>,
+    fingerprint: &Fingerprint,
+    sealed_reply: &[u8],
+) -> Result<(), Fault> {
+    let (tenant_id, scope, key_mac) = (slot.tenant_id, slot.scope, &slot.key_mac[..]);
+    tx.exec(COMPLETE, args![tenant_id, scope, key_mac, &fingerprint[..], sealed_reply])?;
     Ok(())
 }
 

@@ -235,12 +235,24 @@ pub fn revoke(tx: &mut Tx<'_>, ctx: &mut Ctx, key_id: KeyId) -> Result<LineageId
     Ok(key.lineage_id)
 }
 
-/// Notes when keys were last used, to the minute; written behind by a worker.
+/// Notes that a key was used, to the minute. The first use is on disk before the call goes on, because a rotation
+/// may replace a key only if it was never used; later ones are written behind.
 ///
 /// # Errors
-/// A database failure.
-pub fn touch(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, at: Timestamp) -> Result<(), Fault> {
-    store::touch(tx, tenant_id, key_id, at)
+/// A database failure at the first use.
+pub async fn note_use(kernel: &Kernel, key: &Key) -> Result<(), Fault> {
+    let now = kernel.clock.now();
+    let (tenant_id, key_id) = (key.tenant_id, key.key_id);
+    let touch = move |tx: &mut Tx<'_>| store::touch(tx, tenant_id, key_id, now);
+    match key.last_used_at {
+        None => kernel.db.write(tenant_id, touch).await,
+        Some(last) if now.micros() - last.micros() >= 60_000_000 => {
+            let db = kernel.db.clone();
+            tokio::spawn(async move { db.write(tenant_id, touch).await.inspect_err(|fault| tracing::warn!(?fault, "last use not noted")) });
+            Ok(())
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// The state of a key read now, after the gates were locked.

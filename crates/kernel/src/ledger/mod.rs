@@ -20,7 +20,7 @@ use db::Tx;
 use crate::ctx::Ctx;
 
 pub use check::{Report, STATEMENTS as CHECK_STATEMENTS, check};
-pub use hold::{capture, expire_due, hold, void};
+pub use hold::{HOLD_SECONDS_MAX, capture, expire_due, hold, void};
 pub use model::{Account, AccountKind, SystemAccount, Transfer, TransferKind, Unit, wallet_id};
 pub use store::STATEMENTS;
 
@@ -67,7 +67,7 @@ pub fn lock(tx: &mut Tx<'_>, tenant_id: TenantId, account_id: AccountId) -> Resu
     store::lock_account(tx, tenant_id, account_id)?.ok_or_else(|| Fault::not_found("account"))
 }
 
-/// Adds to an account what was paid for outside. `reference` is the payment's own name and books it once.
+/// Adds to an account what was paid for outside. `reference`, if any, is the payment's own name and books it once.
 ///
 /// # Errors
 /// An amount out of range; [`Code::AlreadyExists`] when the reference was booked before; not found; a database failure.
@@ -76,7 +76,7 @@ pub fn grant(
     ctx: &Ctx,
     account_id: AccountId,
     amount: i64,
-    reference: &str,
+    reference: Option<&str>,
 ) -> Result<Transfer, Fault> {
     if !(1..=AMOUNT_MAX).contains(&amount) {
         return Err(Fault::invalid("amount", format!("must be 1 to {AMOUNT_MAX}")));
@@ -88,14 +88,14 @@ pub fn grant(
         .ok_or_else(|| Fault::conflict("The balance would not fit 64 bits."))?;
     let issued = SystemAccount::Issued.id(ctx.tenant_id, account.environment, account.unit);
     let transfer = Transfer {
-        reference: Some(reference.to_owned()),
+        reference: reference.map(str::to_owned),
         ..Transfer::new(ctx, TransferKind::Grant, issued, account_id, account.unit, amount)
     };
     store::insert_transfer(tx, ctx.tenant_id, &transfer).map_err(|error| {
         if error.is_constraint("transfer_reference") {
             Fault::new(
                 Code::AlreadyExists,
-                format!("The reference {reference:?} was booked before on this account."),
+                "This reference was booked before on this account.".to_owned(),
             )
         } else {
             error.into()

@@ -90,7 +90,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewTenant) -> Result<Tenant, Fau
         ledger::open_wallet(tx, ctx, tenant.tenant_id, environment)?;
     }
     let sandbox = ledger::wallet_id(tenant.tenant_id, Environment::Test);
-    ledger::grant(tx, ctx, sandbox, SANDBOX_CREDITS, "sandbox")?;
+    ledger::grant(tx, ctx, sandbox, SANDBOX_CREDITS, Some("sandbox"))?;
     Ok(tenant)
 }
 

@@ -1,0 +1,65 @@
+//! platform: what a tenant is and holds, seen by itself and by the operator.
+//!
+//! Tenants, keys of every service, credits. The tables are the kernel's; this folder holds the commands over them.
+//! States: see `kernel::tenancy` and `kernel::keys`.
+//! Prices: none.
+//!
+//! Suspension and revocation are two steps: a command that publishes the new state, and a wait until every command
+//! that was inside the gate has ended. Only then is the caller answered.
+
+pub mod api;
+pub mod command;
+
+use base::Fault;
+use base::id::KeyId;
+use kernel::Kernel;
+use kernel::spine::{Call, lineage_gate};
+
+use command::{KeyView, RevokedKey, StatusChange, TenantView};
+
+/// The scopes a platform key may hold.
+pub const SCOPES: &[&str] = &[
+    "keys:read",
+    "keys:write",
+    "webhooks:read",
+    "webhooks:write",
+    "wallet:read",
+    "wallet:write",
+    "usage:read",
+    "audit:read",
+    "tenant:read",
+    "tenant:write",
+];
+
+/// Suspends, closes or reopens a tenant. When it returns, no charge of a tenant that is not active commits any more.
+///
+/// # Errors
+/// Not found; a tenant that is closed; a wait that took too long, and may be repeated; a database failure.
+pub async fn set_tenant_status(kernel: &Kernel, call: Call, change: StatusChange) -> Result<TenantView, Fault> {
+    let tenant_id = call.caller.tenant_id;
+    let answer = kernel.run(call, &command::SET_TENANT_STATUS, change, command::set_tenant_status).await?;
+    kernel.drain(tenant_id, tenant_id.text()).await?;
+    Ok(answer.value)
+}
+
+/// Revokes a key. When it returns, no charge by the key commits any more.
+///
+/// # Errors
+/// Not found; a wait that took too long, and may be repeated; a database failure.
+pub async fn revoke_key(kernel: &Kernel, call: Call, key_id: KeyId) -> Result<RevokedKey, Fault> {
+    let tenant_id = call.caller.tenant_id;
+    let answer = kernel.run(call, &command::REVOKE_KEY, key_id, command::revoke_key).await?;
+    kernel.drain(tenant_id, lineage_gate(answer.value.lineage_id)).await?;
+    Ok(answer.value)
+}
+
+/// Rotates a key. Without a grace the old key is dead, and no charge by it commits, when it returns.
+///
+/// # Errors
+/// As [`revoke_key`]; a key that is not live; a grace out of range.
+pub async fn rotate_key(kernel: &Kernel, call: Call, input: command::RotateKey) -> Result<KeyView, Fault> {
+    let tenant_id = call.caller.tenant_id;
+    let answer = kernel.run(call, &command::ROTATE_KEY, input, command::rotate_key).await?;
+    kernel.drain(tenant_id, lineage_gate(answer.value.lineage_id)).await?;
+    Ok(answer.value)
+}

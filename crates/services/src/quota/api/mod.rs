@@ -1,0 +1,53 @@
+//! The wire of quota: `POST /v1/verify` as published, and the management of accounts and tokens.
+
+mod accounts;
+mod dialect;
+mod tokens;
+mod verify;
+
+use base::{KeyKind, Service};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use web::{About, Api, Guard, Owned, routes};
+
+use super::Quota;
+
+const ABOUT: About = About {
+    service: "quota",
+    title: "Quota",
+    description: "Token verification and metering. Call `POST /v1/verify` on every request of your own API, with your \
+                  end-user's `Authorization` header passed through unchanged, and let the request in on 200.",
+    version: "1",
+    document_path: "/openapi/quota.json",
+    owned: &[Owned::Exact("/v1/verify"), Owned::Subtree("/v1/accounts"), Owned::Subtree("/v1/tokens")],
+    dialect: dialect::DIALECT,
+};
+
+/// Routes, document and dialect of the service.
+pub fn api(quota: Quota) -> Api {
+    let guard = Guard {
+        kernel: quota.kernel.clone(),
+        service: Service::Quota,
+        kinds: &[KeyKind::Admin],
+        rate_limit_per_minute: 0,
+    };
+    Api::new(ABOUT)
+        .routes(routes!(verify::verify))
+        .routes(guard.routes(routes!(accounts::create)))
+        .routes(guard.routes(routes!(accounts::get, accounts::patch)))
+        .routes(guard.routes(routes!(accounts::top_up)))
+        .routes(guard.routes(routes!(tokens::create)))
+        .routes(guard.routes(routes!(tokens::rotate)))
+        .routes(guard.routes(routes!(tokens::revoke)))
+        .describe(|document| describe(document))
+        .with_state(quota)
+}
+
+fn describe(document: &mut OpenApi) {
+    let bearer = |text| {
+        SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build())
+    };
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", bearer("An end-user's token: `xa_test_…`, `xa_live_…` or an imported one."));
+    components.add_security_scheme("management", bearer("Your management key: `xa_admin_test_…` or `xa_admin_live_…`."));
+}

@@ -1,0 +1,225 @@
+//! One flush: a transaction that decides calls in the order in which they came.
+//!
+//! The order of its steps is the spine's: Idempotency-Keys, locks, then reads of what may have been revoked.
+
+use std::collections::HashMap;
+
+use base::id::{TenantId, TransferId};
+use base::{Fault, Secret, Timestamp};
+use db::Tx;
+use kernel::idempotency::{self, Claim, Fingerprint, Slot};
+use kernel::secrets::Mac;
+use kernel::{Kernel, tenancy};
+use serde::{Deserialize, Serialize};
+
+use super::Ask;
+use super::store::{self, Charge};
+use crate::quota::model::{Book, Decision, Verdict};
+
+/// Decides every call and writes what the passed ones cost. One verdict per ask, in order.
+///
+/// # Errors
+/// A database failure: nothing was charged, unless the outcome of the COMMIT itself is unknown.
+pub(super) fn decide(
+    tx: &mut Tx<'_>,
+    kernel: &Kernel,
+    tenant_id: TenantId,
+    asks: &[Ask],
+) -> Result<Vec<Verdict>, Fault> {
+    if !is_active(tx, tenant_id)? {
+        // Refused before the gate, so that a suspension need not wait behind calls that come after it.
+        return refuse_all(tx, kernel, tenant_id, asks);
+    }
+    let mut keyed = claim_keys(tx, kernel, tenant_id, asks)?;
+    tenancy::enter(tx, tenant_id, None)?;
+    let mut book = open_book(tx, kernel, tenant_id, asks)?;
+
+    let mut verdicts = Vec::with_capacity(asks.len());
+    let mut charges = Vec::with_capacity(asks.len());
+    for (position, ask) in asks.iter().enumerate() {
+        let token = &ask.token;
+        // A dead token gets no saved reply; a live one gets it even from an empty account.
+        if let Some(verdict) = book.token_refusal(token.token_id).or_else(|| keyed.saved(position, ask)) {
+            verdicts.push(verdict);
+            continue;
+        }
+        let Decision { verdict, cost } = book.decide(token.token_id, token.account_id, ask.count, ask.is_dry_run);
+        if cost > 0 {
+            let transfer_id = TransferId::new(book.now, kernel.random.id_bits());
+            charges.push(Charge { ask, transfer_id, request_id: ask.request_id, cost });
+            keyed.passed(position, ask, verdict);
+        }
+        verdicts.push(verdict);
+    }
+    if !charges.is_empty() {
+        store::write(tx, tenant_id, book.now, &charges)?;
+    }
+    keyed.save(tx, kernel, tenant_id)?;
+    Ok(verdicts)
+}
+
+fn is_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<bool, Fault> {
+    match tenancy::ensure_active(tx, tenant_id) {
+        Ok(()) => Ok(true),
+        Err(fault) if fault.code == base::Code::TenantInactive => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The state of accounts and tokens: locked first, read after.
+fn open_book(tx: &mut Tx<'_>, kernel: &Kernel, tenant_id: TenantId, asks: &[Ask]) -> Result<Book, Fault> {
+    let tenant = tenant_id.text();
+    let accounts = store::lock_accounts(tx, &tenant, asks)?;
+    let tokens = store::read_tokens(tx, &tenant, asks)?;
+    let is_tenant_active = is_active(tx, tenant_id)?;
+    Ok(Book { now: kernel.clock.now(), is_tenant_active, accounts, tokens })
+}
+
+/// The tenant is suspended: every call is refused, for the reason it would be refused for in any case.
+fn refuse_all(tx: &mut Tx<'_>, kernel: &Kernel, tenant_id: TenantId, asks: &[Ask]) -> Result<Vec<Verdict>, Fault> {
+    let tenant = tenant_id.text();
+    let tokens = store::read_tokens(tx, &tenant, asks)?;
+    let accounts = HashMap::new();
+    let book = Book { now: kernel.clock.now(), is_tenant_active: false, accounts, tokens };
+    Ok(asks.iter().map(|ask| book.token_refusal(ask.token.token_id).unwrap_or(Verdict::Banned)).collect())
+}
+
+/// What is kept of a passed call under its Idempotency-Key.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Reply {
+    balance: i64,
+    expires_at_us: Option<i64>,
+}
+
+/// The calls of a batch that came with an Idempotency-Key, by their slot.
+struct Keyed<'a> {
+    slots: HashMap<(&'a str, Mac), Entry<'a>>,
+    /// The slot of each ask that has one.
+    of_ask: HashMap<usize, (&'a str, Mac)>,
+}
+
+struct Entry<'a> {
+    scope: String,
+    raw: &'a Secret,
+    /// The count and the reply of the call that passed under this key, here or before.
+    done: Option<(i64, Reply)>,
+    is_claimed_here: bool,
+}
+
+/// Claims the keys in one order, so that two nodes cannot wait for each other.
+fn claim_keys<'a>(
+    tx: &mut Tx<'_>,
+    kernel: &Kernel,
+    tenant_id: TenantId,
+    asks: &'a [Ask],
+) -> Result<Keyed<'a>, Fault> {
+    let mut keyed = Keyed { slots: HashMap::new(), of_ask: HashMap::new() };
+    let mut claims: Vec<(&'a str, Mac, usize)> = Vec::new();
+    for (position, ask) in asks.iter().enumerate() {
+        let Some(raw) = ask.idempotency_key.as_ref().filter(|_| ask.token.is_idempotent && !ask.is_dry_run) else {
+            continue;
+        };
+        let mac = kernel.secrets.idempotency_mac(raw.expose());
+        keyed.of_ask.insert(position, (&ask.token.account_text, mac));
+        claims.push((&ask.token.account_text, mac, position));
+    }
+    claims.sort_unstable();
+    claims.dedup_by_key(|(account, mac, _)| (*account, *mac));
+    let now = kernel.clock.now();
+    for (account, mac, position) in claims {
+        let entry = claim_key(tx, kernel, tenant_id, &asks[position], &mac, now)?;
+        keyed.slots.insert((account, mac), entry);
+    }
+    Ok(keyed)
+}
+
+fn claim_key<'a>(
+    tx: &mut Tx<'_>,
+    kernel: &Kernel,
+    tenant_id: TenantId,
+    ask: &'a Ask,
+    mac: &Mac,
+    now: Timestamp,
+) -> Result<Entry<'a>, Fault> {
+    let raw = ask.idempotency_key.as_ref().expect("only asks with a key are claimed");
+    let scope = format!("{}:quota:{}", ask.token.environment, ask.token.account_text);
+    let slot = Slot { tenant_id, scope: &scope, key_mac: mac };
+    let (is_claimed_here, done) = match idempotency::claim(tx, slot, &fingerprint(ask.count), now) {
+        Ok(Claim::Fresh) => (true, None),
+        Ok(Claim::Done(_)) => (false, find_reply(tx, kernel, slot, raw)?),
+        Err(fault) if fault.code == base::Code::IdempotencyMismatch => (false, find_reply(tx, kernel, slot, raw)?),
+        Err(fault) => return Err(fault),
+    };
+    Ok(Entry { raw, done, is_claimed_here, scope })
+}
+
+/// The count that passed under a key, and its reply.
+fn find_reply(
+    tx: &mut Tx<'_>,
+    kernel: &Kernel,
+    slot: Slot<'_>,
+    raw: &Secret,
+) -> Result<Option<(i64, Reply)>, Fault> {
+    let Some((fingerprint, sealed)) = idempotency::find(tx, slot)? else {
+        return Ok(None);
+    };
+    let saved = kernel.secrets.open_reply(slot.scope, raw.expose(), &sealed)?;
+    let reply = serde_json::from_slice(&saved).map_err(Fault::internal)?;
+    Ok(Some((count_of(&fingerprint), reply)))
+}
+
+/// The count is all that a call asks for.
+fn fingerprint(count: i64) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint[..8].copy_from_slice(&count.to_be_bytes());
+    fingerprint
+}
+
+fn count_of(fingerprint: &Fingerprint) -> i64 {
+    let (count, _) = fingerprint.split_first_chunk().expect("a fingerprint is longer than a count");
+    i64::from_be_bytes(*count)
+}
+
+impl Keyed<'_> {
+    /// The verdict that was given under this ask's key before, if any.
+    fn saved(&self, position: usize, ask: &Ask) -> Option<Verdict> {
+        let entry = self.slots.get(self.of_ask.get(&position)?)?;
+        match entry.done {
+            Some((count, reply)) if count == ask.count => Some(reply.verdict()),
+            Some(_) => Some(Verdict::KeyReused),
+            None => None,
+        }
+    }
+
+    fn passed(&mut self, position: usize, ask: &Ask, verdict: Verdict) {
+        let Some(entry) = self.of_ask.get(&position).and_then(|slot| self.slots.get_mut(slot)) else {
+            return;
+        };
+        if let Verdict::Passed { balance, expires_at } = verdict {
+            entry.done = Some((ask.count, Reply { balance, expires_at_us: expires_at.map(Timestamp::micros) }));
+        }
+    }
+
+    /// Saves the replies of what passed here, and frees the keys of what was refused.
+    fn save(&self, tx: &mut Tx<'_>, kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {
+        for ((_, mac), entry) in self.slots.iter().filter(|(_, entry)| entry.is_claimed_here) {
+            let slot = Slot { tenant_id, scope: &entry.scope, key_mac: mac };
+            match entry.done {
+                None => idempotency::free(tx, slot)?,
+                Some((count, reply)) => {
+                    let plain = serde_json::to_vec(&reply).map_err(Fault::internal)?;
+                    let sealed = kernel.secrets.seal_reply(&kernel.random, &entry.scope, entry.raw.expose(), &plain);
+                    idempotency::complete(tx, slot, &fingerprint(count), &sealed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reply {
+    fn verdict(self) -> Verdict {
+        let expires_at = self.expires_at_us.map(Timestamp::from_micros);
+        Verdict::Passed { balance: self.balance, expires_at }
+    }
+}

@@ -1,0 +1,51 @@
+//! quota: token verification and metering, the hottest path of the platform.
+//!
+//! A tenant's clients have accounts of points; tokens belong to accounts and spend from them.
+//! States of a token: live → expiring (rotated) → revoked; expiry is a date of its own.
+//! States of an account: open ⇄ banned, which is a frozen ledger account.
+//! Tables: `quota_account`, `quota_token`, `credential` (look-up), and the ledger's own.
+//! Prices: nothing in credits; a verification costs its account `count × points_per_call` points.
+//!
+//! `POST /v1/verify` does not run through the spine: [`flush`] gathers calls and commits them together, with the
+//! same locks in the same order. The transfer is the record; no audit row is written for it.
+//!
+//! Absent on purpose: any cache of balances or of revocation. What is cached is immutable.
+
+pub mod api;
+pub mod command;
+mod flush;
+mod index;
+pub mod model;
+mod store;
+
+use std::sync::Arc;
+
+use kernel::Kernel;
+
+pub use flush::Flusher;
+
+/// The scopes a management key may hold.
+pub const SCOPES: &[&str] = &["accounts:read", "accounts:write", "tokens:read", "tokens:write"];
+
+/// What the handlers of this service share.
+#[derive(Clone, Debug)]
+pub struct Quota {
+    pub kernel: Kernel,
+    index: Arc<index::Index>,
+}
+
+impl Quota {
+    #[must_use]
+    pub fn new(kernel: &Kernel) -> Self {
+        let flusher = Flusher::new(kernel.clone());
+        Self { kernel: kernel.clone(), index: Arc::new(index::Index::new(flusher)) }
+    }
+}
+
+pub(crate) fn statements() -> Vec<&'static str> {
+    [store::STATEMENTS, flush::STATEMENTS].concat()
+}
+
+pub(crate) fn postgres_statements() -> Vec<&'static str> {
+    flush::POSTGRES_STATEMENTS.to_vec()
+}
