@@ -48,9 +48,6 @@ fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
     steps.cargo("build", cargo(["build", "--locked", "--quiet", "--package", "attestry"]))?;
     steps.cargo("tests", tests(cluster.as_ref(), &["--workspace"]))?;
     if let Some(cluster) = &cluster {
-        let serializable = "ALTER SYSTEM SET default_transaction_isolation = 'serializable'";
-        postgres::run_sql(&cluster.admin_url(), serializable)?;
-        postgres::run_sql(&cluster.admin_url(), "SELECT pg_reload_conf()")?;
         let mut command =
             tests(Some(cluster), &["--package", "db", "--package", "kernel", "--package", "it"]);
         command.env(settings::ISOLATION, "serializable");

@@ -2,3 +2,5 @@
 
 mod dependencies;
 mod sources;
+
+pub(crate) use sources::rust_files;

@@ -115,7 +115,7 @@ fn services_do_not_see_each_other() {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     for service in &services {
-        for source in super::sources::rust_files(&root.join(service)) {
+        for source in super::rust_files(&root.join(service)) {
             let text = read(&source);
             for other in services.iter().filter(|other| *other != service) {
                 let arrows =
