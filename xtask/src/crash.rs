@@ -55,14 +55,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut legs: Vec<(&str, Result<Leg>)> = Vec::new();
     if options.engine != Engines::Postgres {
         legs.push(("SQLite, server killed", killed::sqlite(&binary, options.rounds, seed)));
-        legs.push(("SQLite, replies traced", trace::run(&binary)));
+        legs.push(("SQLite, replies traced", trace::sqlite(&binary)));
         legs.push(("SQLite, disk full", full::run(&binary, seed)));
     }
     if options.engine != Engines::Sqlite {
-        legs.push((
-            "PostgreSQL, server and database killed",
-            killed::postgres(&binary, options.rounds, seed),
-        ));
+        let killed = killed::postgres(&binary, options.rounds, seed);
+        legs.push(("PostgreSQL, server and database killed", killed));
+        legs.push(("PostgreSQL, replies traced", trace::postgres(&binary)));
     }
     println!("\n{}", Tally::HEADER);
     let mut failed = 0;

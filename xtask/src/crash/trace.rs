@@ -1,5 +1,8 @@
-//! Under `strace`: no answer leaves before the sync that covers its charge is over.
+//! Under `strace`: no answer leaves before what covers its charge is over.
 //!
+//! On SQLite that is the server's own sync of a file in its data folder.
+//! On PostgreSQL it is the database's word that the COMMIT is done, which it gives after its own sync
+//! (`synchronous_commit` and `fsync` are on in the cluster of this run).
 //! A SIGKILL loses nothing that the kernel already has, so a server that never syncs would pass every other leg.
 
 use std::fs;
@@ -8,6 +11,7 @@ use std::path::Path;
 use it::Result;
 use it::client::Request;
 use it::folder::Folder;
+use it::postgres::{Cluster, Durability, binaries};
 use it::server::{Launch, Server};
 
 use super::Leg;
@@ -16,17 +20,42 @@ use super::account::Tally;
 const CHARGES: usize = 40;
 const CALLS: &str = "trace=read,recvfrom,recvmsg,write,writev,sendto,sendmsg,fsync,fdatasync";
 
+/// What must lie between a request and its answer.
+#[derive(Debug, Clone)]
+enum Cover {
+    /// A finished sync of a file in this folder.
+    SyncIn(String),
+    /// A finished COMMIT.
+    Commit,
+}
+
 /// # Errors
 /// A violation, or the server does not start.
-pub(crate) fn run(binary: &Path) -> Result<Leg> {
+pub(crate) fn sqlite(binary: &Path) -> Result<Leg> {
+    let folder = Folder::new()?;
+    let launch = Launch::sqlite(binary, folder.path());
+    let data = folder.path().canonicalize()?.join("data");
+    run(launch, folder.path(), &Cover::SyncIn(data.display().to_string()))
+}
+
+/// # Errors
+/// As [`sqlite`].
+pub(crate) fn postgres(binary: &Path) -> Result<Leg> {
+    if binaries().is_none() {
+        crate::apt::install("postgresql")?;
+    }
+    let cluster = Cluster::create(&std::env::temp_dir(), Durability::Synced)?;
+    let folder = Folder::new()?;
+    run(Launch::postgres(binary, folder.path(), &cluster.admin_url()), folder.path(), &Cover::Commit)
+}
+
+fn run(mut launch: Launch, folder: &Path, cover: &Cover) -> Result<Leg> {
     if !crate::apt::has("strace")
         && let Err(error) = crate::apt::install("strace")
     {
         return Ok(Leg::Skipped(error.to_string()));
     }
-    let folder = Folder::new()?;
-    let output = folder.path().join("trace");
-    let mut launch = Launch::sqlite(binary, folder.path());
+    let output = folder.join("trace");
     let words = ["strace", "-f", "-y", "-s", "512", "-e", CALLS, "-o"];
     launch.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
     launch.wrapper.push(output.display().to_string());
@@ -41,8 +70,7 @@ pub(crate) fn run(binary: &Path) -> Result<Leg> {
         }
     }
     server.terminate()?;
-    let data = launch.data.canonicalize()?;
-    check(&fs::read_to_string(output)?, CHARGES, &data.display().to_string())?;
+    check(&fs::read_to_string(output)?, CHARGES, cover)?;
     Ok(Leg::Done(Tally { rounds: 1, acknowledged: CHARGES as u64, ..Tally::default() }))
 }
 
@@ -50,41 +78,33 @@ fn mark(number: usize) -> String {
     format!("charge-{number:06}")
 }
 
-/// Walks the trace of sequential charges: request read, a sync of a file in `data` over, answer written.
+/// Walks the trace of sequential charges: request read, its cover over, answer written.
 ///
 /// A call that another thread interrupts stands on two lines. A sync counts where it is over, a write where it
 /// begins, so what this accepts did happen in that order.
 ///
 /// # Errors
 /// An answer that left too early, or a trace that shows fewer charges than there were.
-fn check(trace: &str, charges: usize, data: &str) -> Result<()> {
-    let mut syncing: Vec<&str> = Vec::new();
+fn check(trace: &str, charges: usize, cover: &Cover) -> Result<()> {
+    let mut covers = Covers { cover, syncing: Vec::new() };
     let mut charge = 0;
     let mut read = false;
-    let mut synced = false;
+    let mut covered = false;
     for line in trace.lines() {
         let Some((thread, call)) = line.split_once(' ') else { continue };
         let call = call.trim_start();
-        if is_sync(call) {
-            let ours = call.contains(data);
-            if ours && call.ends_with("<unfinished ...>") {
-                syncing.push(thread);
-            } else if ours && succeeded(call) {
-                synced = read;
-            }
-        } else if is_sync_resumed(call) {
-            let started = syncing.iter().position(|known| *known == thread).map(|at| syncing.swap_remove(at));
-            if started.is_some() && succeeded(call) {
-                synced = read;
-            }
-        } else if is_read(call) && call.contains(&mark(charge)) {
+        if is_read(call) && call.contains(&mark(charge)) {
             read = true;
-            synced = false;
+            covered = false;
             // A sync that began before the request was read covers something earlier.
-            syncing.clear();
+            covers.syncing.clear();
+        } else if covers.is_over(thread, call) {
+            covered = read;
         } else if read && is_write(call) && call.contains("\"HTTP/1.1 200 ") {
-            if !synced {
-                return Err(format!("the answer to charge {charge} left before its sync: {line}").into());
+            if !covered {
+                return Err(
+                    format!("the answer to charge {charge} left before it was durable: {line}").into()
+                );
             }
             read = false;
             charge += 1;
@@ -94,6 +114,35 @@ fn check(trace: &str, charges: usize, data: &str) -> Result<()> {
         Ok(())
     } else {
         Err(format!("the trace shows {charge} of {charges} charges").into())
+    }
+}
+
+/// Follows the covering calls over the lines of a trace.
+struct Covers<'a> {
+    cover: &'a Cover,
+    /// Threads within a sync of ours.
+    syncing: Vec<&'a str>,
+}
+
+impl<'a> Covers<'a> {
+    /// Whether a cover is over with this line.
+    fn is_over(&mut self, thread: &'a str, call: &str) -> bool {
+        match self.cover {
+            // The tag of the command that is complete, as the protocol of PostgreSQL writes it.
+            Cover::Commit => is_read(call) && call.contains("COMMIT\\0"),
+            Cover::SyncIn(data) => {
+                let ours = is_sync(call) && call.contains(data.as_str());
+                if ours && call.ends_with("<unfinished ...>") {
+                    self.syncing.push(thread);
+                    return false;
+                }
+                let resumed = is_sync_resumed(call) && self.syncing.contains(&thread);
+                if resumed {
+                    self.syncing.retain(|known| *known != thread);
+                }
+                (ours || resumed) && succeeded(call)
+            }
+        }
     }
 }
 
@@ -131,7 +180,16 @@ mod tests {
         "7 sendto(9<socket:[1]>, \"HTTP/1.1 200 OK\\r\\n\", 120, MSG_NOSIGNAL, NULL, 0) = 120\n";
 
     fn passes(lines: &[&str]) -> bool {
-        check(&lines.concat(), 1, "/d/data").is_ok()
+        check(&lines.concat(), 1, &Cover::SyncIn("/d/data".into())).is_ok()
+    }
+
+    #[test]
+    fn on_postgres_the_word_of_the_database_covers_a_charge() {
+        let commit = "8 recvfrom(5<UNIX-STREAM:[2]>, \"C\\0\\0\\0\\vCOMMIT\\0Z\\0\\0\\0\\5I\", 8192, 0, NULL, NULL) = 18\n";
+        let check = |lines: &[&str]| check(&lines.concat(), 1, &Cover::Commit).is_ok();
+        assert!(check(&[READ, commit, WRITE]));
+        assert!(!check(&[READ, SYNC, WRITE]));
+        assert!(!check(&[commit, READ, WRITE, commit]));
     }
 
     #[test]
