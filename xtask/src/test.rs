@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that a change must pass.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,8 +55,10 @@ fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
         steps.cargo("tests, serializable", command)?;
     }
     Ok(match &cluster {
-        Some(cluster) => format!("SQLite (in the binary), PostgreSQL {}", cluster.version()?),
-        None => "SQLite (in the binary); PostgreSQL was left out, as asked for with --sqlite-only".into(),
+        Some(cluster) => format!("SQLite {}, PostgreSQL {}", sqlite_version(), cluster.version()?),
+        None => {
+            format!("SQLite {}; PostgreSQL was left out, as asked for with --sqlite-only", sqlite_version())
+        }
     })
 }
 
@@ -65,6 +68,20 @@ fn start_postgres() -> Result<Cluster> {
         apt::install("postgresql").map_err(|error| format!("{error}; or leave it out with --sqlite-only"))?;
     }
     Cluster::create(&std::env::temp_dir(), Durability::Unsynced)
+}
+
+/// The version that is compiled in, from the bindings that its crate was built with.
+fn sqlite_version() -> String {
+    let folders = fs::read_dir(built("build", Profile::Debug)).into_iter().flatten().flatten();
+    let bindings = folders
+        .filter(|folder| folder.file_name().to_string_lossy().starts_with("libsqlite3-sys-"))
+        .filter_map(|folder| fs::read_to_string(folder.path().join("out/bindgen.rs")).ok());
+    let versions = bindings.filter_map(|text| {
+        let line = text.lines().find(|line| line.starts_with("pub const SQLITE_VERSION:"))?;
+        Some(line.split('"').nth(1)?.to_owned())
+    });
+    // Folders of earlier versions may still be there.
+    versions.max().unwrap_or_else(|| "of unknown version".to_owned())
 }
 
 fn check_dependencies() -> Result<()> {
