@@ -80,18 +80,8 @@ impl Caller {
             request_id: self.meta.request_id,
             route,
             idempotency_key: self.idempotency_key.clone(),
-            fingerprint: self.fingerprint(document),
+            fingerprint: fingerprint(&self.target, document),
         }
-    }
-
-    fn fingerprint(&self, document: &Document) -> idempotency::Fingerprint {
-        let mut hash = digest::Context::new(&digest::SHA256);
-        hash.update(self.target.as_bytes());
-        hash.update(b"\n");
-        hash.update(document.canonical().as_bytes());
-        let mut fingerprint = idempotency::Fingerprint::default();
-        fingerprint.copy_from_slice(hash.finish().as_ref());
-        fingerprint
     }
 }
 
@@ -102,6 +92,18 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         let caller: Option<&Self> = parts.extensions.get();
         caller.cloned().ok_or_else(|| Fault::internal("the route is served without its guard").into())
     }
+}
+
+/// What an Idempotency-Key is bound to: method and path, and the parsed document.
+#[must_use]
+pub fn fingerprint(target: &str, document: &Document) -> idempotency::Fingerprint {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(target.as_bytes());
+    hash.update(b"\n");
+    hash.update(document.canonical().as_bytes());
+    let mut fingerprint = idempotency::Fingerprint::default();
+    fingerprint.copy_from_slice(hash.finish().as_ref());
+    fingerprint
 }
 
 /// The text after `Bearer`, whose case does not matter.

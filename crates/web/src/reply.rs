@@ -26,3 +26,11 @@ pub fn json_bytes(status: StatusCode, bytes: impl Into<Bytes>) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, APPLICATION_JSON);
     response
 }
+
+/// A text of the given type.
+#[must_use]
+pub fn text(content_type: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

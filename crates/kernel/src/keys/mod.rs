@@ -164,6 +164,14 @@ pub fn find(
         .ok_or_else(|| Fault::not_found("key"))
 }
 
+/// A key of either environment.
+///
+/// # Errors
+/// Not found; a database failure.
+pub fn find_any(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId) -> Result<Key, Fault> {
+    store::find(tx, tenant_id, key_id)?.ok_or_else(|| Fault::not_found("key"))
+}
+
 /// The keys of a tenant's environment after `after`, oldest first.
 ///
 /// # Errors

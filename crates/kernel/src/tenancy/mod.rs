@@ -158,3 +158,19 @@ pub fn enter(tx: &mut Tx<'_>, tenant_id: TenantId, lineage: Option<&str>) -> Res
 pub fn drain(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
     store::bump_gate(tx, tenant_id, subject)
 }
+
+/// The version of a root secret that the installation uses, if it was ever rotated.
+///
+/// # Errors
+/// A database failure.
+pub fn active_secret(tx: &mut Tx<'_>, kind: &str) -> Result<Option<u32>, Fault> {
+    store::active_secret(tx, kind)
+}
+
+/// Makes a version of a root secret the one in use, on every node from its next start or `secrets` check on.
+///
+/// # Errors
+/// A database failure.
+pub fn activate_secret(tx: &mut Tx<'_>, kind: &str, version: u32, now: Timestamp) -> Result<(), Fault> {
+    store::activate_secret(tx, kind, version, now)
+}

@@ -1,5 +1,5 @@
-use base::Fault;
 use base::id::TenantId;
+use base::{Fault, Timestamp};
 use db::{Row, Tx, args};
 
 use super::{Status, Tenant};
@@ -18,8 +18,22 @@ const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUE
 const LOCK_GATES: &str = "SELECT subject_id FROM gate WHERE tenant_id = ?1 AND (subject_id = ?2 OR subject_id = ?3) \
     ORDER BY subject_id FOR SHARE";
 const BUMP_GATE: &str = "UPDATE gate SET epoch = epoch + 1 WHERE tenant_id = ?1 AND subject_id = ?2";
+const ACTIVE_SECRET: &str = "SELECT version FROM secret_activation WHERE kind = ?1 ORDER BY version DESC LIMIT 1";
+const ACTIVATE_SECRET: &str = "INSERT INTO secret_activation (kind, version, activated_at_us) VALUES (?1, ?2, ?3) \
+    ON CONFLICT (kind, version) DO NOTHING";
 
-pub const STATEMENTS: &[&str] = &[INSERT, FIND, LIST, STATUS, SET_STATUS, INSERT_GATE, LOCK_GATES, BUMP_GATE];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    FIND,
+    LIST,
+    STATUS,
+    SET_STATUS,
+    INSERT_GATE,
+    LOCK_GATES,
+    BUMP_GATE,
+    ACTIVE_SECRET,
+    ACTIVATE_SECRET,
+];
 
 pub(super) fn insert(tx: &mut Tx<'_>, tenant: &Tenant) -> Result<(), Fault> {
     tx.exec(
@@ -88,4 +102,14 @@ fn tenant(row: &Row<'_>) -> Result<Tenant, db::Error> {
 
 fn status_of(row: &Row<'_>) -> Result<Status, db::Error> {
     row.named("status", Status::parse)
+}
+
+pub(super) fn active_secret(tx: &mut Tx<'_>, kind: &str) -> Result<Option<u32>, Fault> {
+    let version = tx.opt(ACTIVE_SECRET, args![kind], |row| row.int("version"))?;
+    version.map(|version| u32::try_from(version).map_err(Fault::internal)).transpose()
+}
+
+pub(super) fn activate_secret(tx: &mut Tx<'_>, kind: &str, version: u32, now: Timestamp) -> Result<(), Fault> {
+    tx.exec(ACTIVATE_SECRET, args![kind, version, now])?;
+    Ok(())
 }

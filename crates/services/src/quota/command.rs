@@ -111,6 +111,9 @@ pub fn create_account(tx: &mut Tx<'_>, ctx: &mut Ctx, new: &NewAccount) -> Resul
     let account_id = AccountId::new(ctx.now, ctx.random.id_bits());
     ledger::open_customer(tx, ctx, account_id)?;
     store::insert_account(tx, ctx, account_id, new)?;
+    if new.points > 0 {
+        ledger::grant(tx, ctx, account_id, new.points, None)?;
+    }
     ctx.target(account_id.text());
     Ok(Ending::Done(find_account(tx, ctx, account_id)?.into()))
 }
@@ -239,6 +242,44 @@ pub fn read_account(
     store::find_account(tx, tenant_id, id)?
         .filter(|account| account.environment == environment)
         .ok_or_else(|| Fault::not_found("account"))
+}
+
+/// Accounts after `after`, oldest first.
+///
+/// # Errors
+/// A database failure.
+pub fn list_accounts(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<Account>, Fault> {
+    store::list_accounts(tx, tenant_id, environment, after.unwrap_or(AccountId::from_bits(0)), limit)
+}
+
+/// Tokens after `after`, oldest first, without their secrets.
+///
+/// # Errors
+/// A database failure.
+pub fn list_tokens(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    after: Option<TokenId>,
+    limit: i64,
+) -> Result<Vec<TokenView>, Fault> {
+    let tokens = store::list_tokens(tx, tenant_id, environment, after.unwrap_or(TokenId::from_bits(0)), limit)?;
+    Ok(tokens.into_iter().map(|token| TokenView::new(token, None)).collect())
+}
+
+/// Whether a token is live and has no end in sight.
+///
+/// # Errors
+/// A database failure.
+pub fn is_lasting(tx: &mut Tx<'_>, tenant_id: TenantId, id: TokenId, now: Timestamp) -> Result<bool, Fault> {
+    let token = store::find_token(tx, tenant_id, id)?;
+    Ok(token.is_some_and(|token| token.revoked_at.is_none() && is_live(&token, now)))
 }
 
 fn find_account(tx: &mut Tx<'_>, ctx: &Ctx, id: AccountId) -> Result<Account, Fault> {

@@ -31,6 +31,8 @@ pub struct NewAccount {
     pub name: String,
     pub external_id: Option<String>,
     pub is_idempotent: bool,
+    /// To start with.
+    pub points: i64,
 }
 
 /// A token without its secret.

@@ -44,6 +44,7 @@ pub(super) async fn create(
         name: document.string("name", 1..=NAME_LENGTH_MAX)?.to_owned(),
         external_id: document.optional_string("externalId", 1..=EXTERNAL_ID_LENGTH_MAX)?.map(str::to_owned),
         is_idempotent: document.boolean_or("idempotency", false)?,
+        points: 0,
     };
     let call = caller.call("/v1/accounts", &document);
     let answer = quota.kernel.run(call, &command::CREATE_ACCOUNT, new, command::create_account).await?;

@@ -1,0 +1,101 @@
+//! Wiring: from a configuration to a kernel and its sites.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Fault;
+use base::id::RequestId;
+use db::{Db, Settings, Source};
+use kernel::migrations::MIGRATIONS;
+use kernel::{Clock, Kernel, Random, Secrets, tenancy};
+use services::quota::Quota;
+use services::{platform, quota};
+use web::health::{Readiness, ReadinessCheck};
+use web::{Edge, EdgeSettings, RequestIds, Site, docs, health};
+
+use crate::config::Config;
+use crate::operator;
+use crate::secrets_file;
+
+/// Everything that the roles of one process share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub kernel: Kernel,
+    pub quota: Quota,
+    pub settings: EdgeSettings,
+}
+
+impl App {
+    /// Opens secrets and database, brings the schema up to date and activates the secrets in use. Blocking.
+    ///
+    /// # Errors
+    /// A data folder in use by another process, secrets or a schema that do not fit, a database that is not there.
+    pub fn open(config: &Config) -> Result<Self, Fault> {
+        let random = Random::system();
+        let secrets = Secrets::from_file(&secrets_file::open(&config.data, &random)?)?;
+        let source = match &config.database {
+            Some(url) => Source::Postgres { url: url.clone() },
+            None => Source::Sqlite { folder: config.data.clone() },
+        };
+        let settings = Settings { connections: config.connections, ..Settings::new(source, MIGRATIONS) };
+        let db = Db::open(settings)?;
+        let settings = EdgeSettings {
+            https: config.https,
+            body_deadline: Duration::from_millis(config.body_deadline_ms),
+        };
+        Self::over(Kernel::new(db, secrets, Clock::system(), random, config.rate_limit), settings)
+    }
+
+    /// The same over a kernel that is there already: for tests.
+    ///
+    /// # Errors
+    /// A pepper that this process lacks; a database failure.
+    pub fn over(kernel: Kernel, settings: EdgeSettings) -> Result<Self, Fault> {
+        let active = kernel.db.read_blocking(|tx| tenancy::active_secret(tx, "pepper"))?;
+        if let Some(version) = active {
+            kernel.secrets.activate_pepper(version)?;
+        }
+        Ok(Self { quota: Quota::new(&kernel), kernel, settings })
+    }
+
+    /// What the public listener answers.
+    #[must_use]
+    pub fn public_site(&self) -> Edge {
+        let site = Site::new()
+            .api(health::api(self.readiness()))
+            .api(platform::api::api(self.kernel.clone()))
+            .api(quota::api::api(self.quota.clone()));
+        docs::pages(site).edge(self.request_ids(), self.settings)
+    }
+
+    /// What the operator's listener answers, and the command line when no server runs.
+    pub fn operator_site(&self) -> Site {
+        Site::new().api(health::api(self.readiness())).api(operator::api(self.clone()))
+    }
+
+    /// The edge of a private listener.
+    #[must_use]
+    pub fn private_edge(&self, site: Site) -> Edge {
+        site.edge(self.request_ids(), EdgeSettings { https: false, ..self.settings })
+    }
+
+    fn request_ids(&self) -> RequestIds {
+        let (clock, random) = (self.kernel.clock.clone(), self.kernel.random.clone());
+        Arc::new(move || RequestId::new(clock.now(), random.id_bits()))
+    }
+
+    fn readiness(&self) -> ReadinessCheck {
+        let db = self.kernel.db.clone();
+        Arc::new(move || {
+            let status = db.status();
+            let mut reasons = Vec::new();
+            if !status.reachable {
+                reasons.push("the database cannot be reached".into());
+            }
+            if !status.writable {
+                reasons.push("the database is read-only: no space is left on its disk".into());
+            }
+            Readiness { reasons }
+        })
+    }
+}

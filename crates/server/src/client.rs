@@ -1,0 +1,99 @@
+//! A small HTTP client for loopback: the command line to its own server, and `dev`'s tour to itself.
+
+use base::Fault;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Full;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// A request as the command line thinks of it.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub method: Method,
+    /// With its query.
+    pub path: String,
+    pub token: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Option<Value>,
+}
+
+/// An answer: its status and its JSON, or its text where it is none.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Value,
+}
+
+impl Ask {
+    #[must_use]
+    pub fn get(path: impl Into<String>, token: &str) -> Self {
+        Self { method: Method::GET, path: path.into(), token: token.to_owned(), headers: Vec::new(), body: None }
+    }
+
+    #[must_use]
+    pub fn post(path: impl Into<String>, token: &str, body: Value) -> Self {
+        Self { method: Method::POST, body: Some(body), ..Self::get(path, token) }
+    }
+
+    /// The request in HTTP's words.
+    ///
+    /// # Errors
+    /// A path or header that no request may have.
+    pub fn into_request(self, authority: &str) -> Result<Request<Full<Bytes>>, Fault> {
+        let mut builder = Request::builder().method(self.method).uri(self.path).header(header::HOST, authority);
+        if !self.token.is_empty() {
+            builder = builder.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        }
+        for (name, value) in self.headers {
+            builder = builder.header(name, value);
+        }
+        let body = match self.body {
+            Some(body) => {
+                builder = builder.header(header::CONTENT_TYPE, "application/json");
+                body.to_string()
+            }
+            None => String::new(),
+        };
+        builder.body(Full::new(Bytes::from(body))).map_err(Fault::internal)
+    }
+}
+
+impl Answer {
+    /// Reads an answer to its end.
+    ///
+    /// # Errors
+    /// A connection that broke.
+    pub async fn read<B>(response: http::Response<B>) -> Result<Self, Fault>
+    where
+        B: http_body_util::BodyExt<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let status = response.status();
+        let bytes = response.into_body().collect().await.map_err(|error| lost(error))?.to_bytes();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Ok(Self { status, body })
+    }
+}
+
+/// Sends one request to `authority` (`host:port`) over plain HTTP.
+///
+/// # Errors
+/// A server that is not there or went away.
+pub async fn send(authority: &str, ask: Ask) -> Result<Answer, Fault> {
+    let request = ask.into_request(authority)?;
+    let stream = TcpStream::connect(authority).await.map_err(|error| lost(error))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(error))?;
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(|error| lost(error))?;
+    let answer = Answer::read(response).await;
+    connection.abort();
+    answer
+}
+
+fn lost(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
+    Fault::unavailable("The server cannot be reached. Is it running?").caused_by(error)
+}

@@ -1,0 +1,188 @@
+//! Configuration: flags, then environment, then one TOML file, then defaults. Unknown keys are refused.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use base::{Fault, Secret};
+use serde::{Deserialize, Serialize};
+
+/// Where a server's data and secrets are, and which sockets it opens.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// SQLite database and secrets file, unless said otherwise.
+    pub data: PathBuf,
+    /// A PostgreSQL URL; without it SQLite in `data`.
+    pub database: Option<Secret>,
+    pub listen: SocketAddr,
+    pub operator_listen: SocketAddr,
+    /// One more listener for `/metrics` alone, which the operator's listener has too.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Default requests a minute per key, for services that have a limit; 0: none.
+    pub rate_limit: Option<u32>,
+    pub connections: usize,
+    /// Callers reach us by https only.
+    pub https: bool,
+    pub body_deadline_ms: u64,
+    pub log: LogFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// The same settings, each of which may be missing: one layer of configuration.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Folder of the database and the secrets file [default: ./attestry-data]
+    #[arg(long, env = "ATTESTRY_DATA", global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// PostgreSQL URL; without it SQLite in the data folder
+    #[arg(long, env = "ATTESTRY_DATABASE", global = true, value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
+    /// Address of the public API [default: 127.0.0.1:8080]
+    #[arg(long, env = "ATTESTRY_LISTEN", global = true, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Address of the operator API; keep it private [default: 127.0.0.1:8081]
+    #[arg(long, env = "ATTESTRY_OPERATOR_LISTEN", global = true, value_name = "ADDR")]
+    pub operator_listen: Option<SocketAddr>,
+    /// One more address for /metrics alone
+    #[arg(long, env = "ATTESTRY_METRICS_LISTEN", global = true, value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Default requests a minute per key, 0 for none
+    #[arg(long, env = "ATTESTRY_RATE_LIMIT", global = true, value_name = "N")]
+    pub rate_limit: Option<u32>,
+    /// PostgreSQL connections [default: 16]
+    #[arg(long, env = "ATTESTRY_CONNECTIONS", global = true, value_name = "N")]
+    pub connections: Option<usize>,
+    /// Callers reach this server by https only, through a proxy
+    #[arg(long, env = "ATTESTRY_HTTPS", global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub https: Option<bool>,
+    /// Longest wait for a request body in milliseconds [default: 10000]
+    #[arg(long, env = "ATTESTRY_BODY_DEADLINE_MS", global = true, value_name = "N")]
+    pub body_deadline_ms: Option<u64>,
+    /// Form of the log on stderr [default: text]
+    #[arg(long, env = "ATTESTRY_LOG_FORMAT", global = true, value_name = "FORM")]
+    pub log: Option<LogFormat>,
+}
+
+impl Layer {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says something that no setting is: the message names line and key.
+    pub fn read(path: &Path) -> Result<Self, Fault> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Fault::invalid("config", format!("{} cannot be read: {error}", path.display())))?;
+        toml::from_str(&text).map_err(|error| Fault::invalid("config", format!("{}: {error}", path.display())))
+    }
+
+    /// What this layer does not say, the layer below says.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            data: self.data.or(below.data),
+            database: self.database.or(below.database),
+            listen: self.listen.or(below.listen),
+            operator_listen: self.operator_listen.or(below.operator_listen),
+            metrics_listen: self.metrics_listen.or(below.metrics_listen),
+            rate_limit: self.rate_limit.or(below.rate_limit),
+            connections: self.connections.or(below.connections),
+            https: self.https.or(below.https),
+            body_deadline_ms: self.body_deadline_ms.or(below.body_deadline_ms),
+            log: self.log.or(below.log),
+        }
+    }
+
+    /// The settings of this layer over the defaults.
+    ///
+    /// # Errors
+    /// A value out of its range.
+    pub fn finish(self) -> Result<Config, Fault> {
+        let connections = self.connections.unwrap_or(16);
+        if !(1..=256).contains(&connections) {
+            return Err(Fault::invalid("connections", "must be 1 to 256"));
+        }
+        let body_deadline_ms = self.body_deadline_ms.unwrap_or(10_000);
+        if !(1..=600_000).contains(&body_deadline_ms) {
+            return Err(Fault::invalid("body_deadline_ms", "must be 1 to 600000"));
+        }
+        Ok(Config {
+            data: self.data.unwrap_or_else(|| PathBuf::from("attestry-data")),
+            database: self.database.map(Secret::new),
+            listen: self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            operator_listen: self.operator_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8081))),
+            metrics_listen: self.metrics_listen,
+            rate_limit: self.rate_limit,
+            connections,
+            https: self.https.unwrap_or(false),
+            body_deadline_ms,
+            log: self.log.unwrap_or_default(),
+        })
+    }
+}
+
+impl Config {
+    /// The configuration as TOML, with the password of the database URL redacted.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let layer = Layer {
+            data: Some(self.data.clone()),
+            database: self.database.as_ref().map(|url| redacted(url.expose())),
+            listen: Some(self.listen),
+            operator_listen: Some(self.operator_listen),
+            metrics_listen: self.metrics_listen,
+            rate_limit: self.rate_limit,
+            connections: Some(self.connections),
+            https: Some(self.https),
+            body_deadline_ms: Some(self.body_deadline_ms),
+            log: Some(self.log),
+        };
+        toml::to_string(&layer).expect("a layer is text, numbers and booleans")
+    }
+}
+
+/// `postgres://user:password@host/db` with the password replaced, and query parameters that may hold one dropped.
+fn redacted(url: &str) -> String {
+    let url = url.split_once('?').map_or(url, |(before, _)| before);
+    let Some((scheme, rest)) = url.split_once("://") else { return "[redacted]".to_owned() };
+    match rest.rsplit_once('@') {
+        Some((user, place)) => {
+            let user = user.split_once(':').map_or(user, |(name, _)| name);
+            format!("{scheme}://{user}:[redacted]@{place}")
+        }
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_configuration_holds_no_password() {
+        for url in ["postgres://me:hunter2@db/app", "postgres://me@db/app?password=hunter2", "me:hunter2"] {
+            let layer = Layer { database: Some(url.to_owned()), ..Layer::default() };
+            let shown = layer.finish().unwrap().shown();
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_and_named() {
+        let error = toml::from_str::<Layer>("listten = \"127.0.0.1:1\"").unwrap_err().to_string();
+        assert!(error.contains("listten"), "{error}");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let file = Layer { rate_limit: Some(1), connections: Some(3), ..Layer::default() };
+        let flags = Layer { rate_limit: Some(2), ..Layer::default() };
+        let config = flags.over(file).finish().unwrap();
+        assert_eq!((config.rate_limit, config.connections), (Some(2), 3));
+    }
+}

@@ -1,0 +1,189 @@
+//! The demo tenants: made on the first start, found again on every later one.
+
+use std::sync::Arc;
+
+use base::id::{AccountId, RequestId, TenantId};
+use base::{Environment, Fault, KeyKind, KeyText, Secret, Service, Timestamp};
+use kernel::keys::{self, NewKey, Object};
+use kernel::ledger::{self, wallet_id};
+use kernel::spine::Call;
+use kernel::tenancy::{self, NewTenant};
+use kernel::{Actor, Caller};
+use serde_json::{Value, json};
+use services::platform::command::{self as platform, CreateKey, Grant};
+use services::quota::command::{self as quota, CreateToken};
+use services::quota::model::{NewAccount, NewToken};
+
+use crate::app::App;
+use crate::operator::scopes_of;
+
+const LIVE_CREDITS: i64 = 100_000;
+const POINTS: i64 = 1_000_000;
+/// How many keys of one sequence may have been revoked before `dev` gives up.
+const SEQUENCE_MAX: u32 = 10_000;
+
+/// The demo tenant of this name, with a live key of every service, as `dev` prints it.
+pub(super) async fn ensure(app: &App, name: &str, title: &str) -> Result<Value, Fault> {
+    let demo = Demo { app, name, tenant_id: tenant_id(app, name) };
+    demo.ensure_tenant(title).await?;
+    let mut shown = json!({ "tenantId": demo.tenant_id.text(), "platform": {}, "quota": {} });
+    for &environment in Environment::ALL {
+        let platform = demo.key(Service::Platform, KeyKind::Secret, environment).await?;
+        let admin = demo.key(Service::Quota, KeyKind::Admin, environment).await?;
+        let token = demo.token(environment).await?;
+        shown["platform"][environment.name()] = json!(platform.expose());
+        shown["quota"][environment.name()] = json!({ "admin": admin.expose(), "token": token.expose() });
+    }
+    Ok(shown)
+}
+
+/// The same for the same secrets file.
+fn tenant_id(app: &App, name: &str) -> TenantId {
+    let bytes = app.kernel.secrets.development_bytes(&format!("tenant {name}"));
+    let (random, _) = bytes.split_first_chunk().expect("17 bytes are more than 8");
+    TenantId::new(Timestamp::from_millis(1_767_225_600_000), u64::from_be_bytes(*random))
+}
+
+struct Demo<'a> {
+    app: &'a App,
+    name: &'a str,
+    tenant_id: TenantId,
+}
+
+impl Demo<'_> {
+    async fn ensure_tenant(&self, title: &str) -> Result<(), Fault> {
+        let (kernel, tenant_id) = (&self.app.kernel, self.tenant_id);
+        if kernel.db.read(move |tx| tenancy::find(tx, tenant_id)).await.is_ok() {
+            return Ok(());
+        }
+        let new = NewTenant {
+            tenant_id,
+            parent_tenant_id: None,
+            name: title.to_owned(),
+            plan: "enterprise".to_owned(),
+            is_live_approved: true,
+        };
+        let call = self.call(Service::Platform, Environment::Live, None);
+        kernel.run(call, &platform::CREATE_TENANT, new, platform::create_tenant).await?;
+        let grant = Grant { amount: LIVE_CREDITS, reference: "attestry dev".to_owned() };
+        let call = self.call(Service::Platform, Environment::Live, Some("attestry dev"));
+        kernel.run(call, &platform::GRANT, grant, platform::grant).await?;
+        kernel.db.read(move |tx| ledger::find(tx, tenant_id, wallet_id(tenant_id, Environment::Live))).await?;
+        Ok(())
+    }
+
+    async fn key(&self, service: Service, kind: KeyKind, environment: Environment) -> Result<Secret, Fault> {
+        let form = KeyText { service, kind, environment };
+        let (secret, label, is_new) = self.next(form).await?;
+        if is_new {
+            let new = NewKey {
+                form,
+                scopes: scopes_of(service).iter().map(|scope| (*scope).to_owned()).collect(),
+                label: "attestry dev".to_owned(),
+                rate_limit_per_minute: None,
+                expires_at: None,
+                development_label: Some(label),
+            };
+            let input = CreateKey { new, secrets: Arc::clone(&self.app.kernel.secrets) };
+            let call = self.call(Service::Platform, environment, None);
+            self.app.kernel.run(call, &platform::CREATE_KEY, input, platform::create_key).await?;
+        }
+        Ok(secret)
+    }
+
+    async fn token(&self, environment: Environment) -> Result<Secret, Fault> {
+        let form = KeyText { service: Service::Quota, kind: KeyKind::Token, environment };
+        let (secret, label, is_new) = self.next(form).await?;
+        if is_new {
+            let new = NewToken {
+                account_id: self.account(environment).await?,
+                points_per_call: 1,
+                label: "attestry dev".to_owned(),
+                expires_at: None,
+                development_label: Some(label),
+            };
+            let input = CreateToken { new, secrets: Arc::clone(&self.app.kernel.secrets) };
+            let call = self.call(Service::Quota, environment, None);
+            self.app.kernel.run(call, &quota::CREATE_TOKEN, input, quota::create_token).await?;
+        }
+        Ok(secret)
+    }
+
+    async fn account(&self, environment: Environment) -> Result<AccountId, Fault> {
+        let (kernel, tenant_id) = (&self.app.kernel, self.tenant_id);
+        let first =
+            kernel.db.read(move |tx| quota::list_accounts(tx, tenant_id, environment, None, 1)).await?;
+        if let Some(account) = first.first() {
+            return Ok(account.account_id);
+        }
+        let new = NewAccount {
+            name: "Demo client".to_owned(),
+            external_id: Some("demo".to_owned()),
+            is_idempotent: false,
+            points: POINTS,
+        };
+        let call = self.call(Service::Quota, environment, None);
+        let answer = kernel.run(call, &quota::CREATE_ACCOUNT, new, quota::create_account).await?;
+        Ok(answer.value.id)
+    }
+
+    /// The first secret of a sequence that is live or not made yet, and its label.
+    async fn next(&self, form: KeyText) -> Result<(Secret, String, bool), Fault> {
+        let kernel = &self.app.kernel;
+        for number in 0..SEQUENCE_MAX {
+            let label = format!("{} {} {} {} {number}", self.name, form.service, form.kind, form.environment);
+            let secret = form.mint(kernel.secrets.development_bytes(&label));
+            match self.state(&secret).await? {
+                State::Missing => return Ok((secret, label, true)),
+                State::Live => return Ok((secret, label, false)),
+                State::Dead => {}
+            }
+        }
+        Err(Fault::conflict("Too many development keys were revoked. Start with another --data folder."))
+    }
+
+    async fn state(&self, secret: &Secret) -> Result<State, Fault> {
+        let kernel = self.app.kernel.clone();
+        let macs: Vec<_> = kernel.secrets.credential_macs(secret.expose()).collect();
+        let now = kernel.clock.now();
+        kernel
+            .db
+            .read(move |tx| {
+                let is_live = match keys::find_credential(tx, &macs)? {
+                    None => return Ok(State::Missing),
+                    Some(keys::Credential { tenant_id, object: Object::Key(key_id) }) => {
+                        let key = keys::find_any(tx, tenant_id, key_id)?;
+                        keys::ensure_live(&key, now).is_ok() && key.revoked_at.is_none()
+                    }
+                    Some(keys::Credential { tenant_id, object: Object::Token(token_id) }) => {
+                        quota::is_lasting(tx, tenant_id, token_id, now)?
+                    }
+                };
+                Ok(if is_live { State::Live } else { State::Dead })
+            })
+            .await
+    }
+
+    fn call(&self, service: Service, environment: Environment, idempotency_key: Option<&str>) -> Call {
+        let kernel = &self.app.kernel;
+        Call {
+            caller: Caller {
+                tenant_id: self.tenant_id,
+                environment,
+                service,
+                actor: Actor::Operator { name: "dev".to_owned() },
+                scopes: Vec::new(),
+            },
+            request_id: RequestId::new(kernel.clock.now(), kernel.random.id_bits()),
+            route: "attestry dev",
+            idempotency_key: idempotency_key.map(|key| Secret::new(key.to_owned())),
+            fingerprint: Default::default(),
+        }
+    }
+}
+
+enum State {
+    Missing,
+    Live,
+    Dead,
+}

@@ -1,0 +1,13 @@
+//! The attestry binary as a library: configuration, wiring, workers, command line, operator API.
+//!
+//! A library so that the tests build the same sites over the same kernel that the binary serves.
+
+pub mod app;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod dev;
+pub mod listen;
+pub mod operator;
+pub mod secrets_file;
+pub mod workers;

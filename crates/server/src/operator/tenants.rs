@@ -1,0 +1,127 @@
+use axum::extract::{Path, Query as QueryOf, State};
+use axum::response::Response;
+use base::Service;
+use base::id::TenantId;
+use http::StatusCode;
+use kernel::tenancy::{self, NewTenant, Status};
+use serde_json::json;
+use services::platform::command::{self, Grant, StatusChange, TenantView, WalletView};
+use services::platform;
+use web::problem::Problem;
+use web::{Failure, Json, reply};
+use base::{Environment, Fault};
+
+use super::guard::{Operator, Query, Target};
+use crate::app::App;
+
+/// `GET /operator/v1/tenants`: every tenant, oldest first.
+#[utoipa::path(get, path = "/operator/v1/tenants", security(("operator" = [])), responses((status = 200, description = "`{\"data\":[…]}`")))]
+pub(super) async fn list(
+    State(app): State<App>,
+    _: Operator,
+    QueryOf(query): QueryOf<Query>,
+) -> Result<Response, Failure> {
+    let (after, limit) = (query.after()?, query.limit()?);
+    let tenants = app.kernel.db.read(move |tx| tenancy::list(tx, after, limit)).await?;
+    let data: Vec<TenantView> = tenants.into_iter().map(TenantView::from).collect();
+    Ok(reply::json(StatusCode::OK, &json!({ "data": data })))
+}
+
+/// `POST /operator/v1/tenants`: a new tenant with its two wallets.
+#[utoipa::path(post, path = "/operator/v1/tenants", security(("operator" = [])), responses((status = 201, body = TenantView), (status = 400, body = Problem)))]
+pub(super) async fn create(
+    State(app): State<App>,
+    operator: Operator,
+    Json(document): Json,
+) -> Result<Response, Failure> {
+    let kernel = &app.kernel;
+    let parent = document.optional_string("parentTenantId", 1..=64)?.map(parse_id).transpose()?;
+    let new = NewTenant {
+        tenant_id: TenantId::new(kernel.clock.now(), kernel.random.id_bits()),
+        parent_tenant_id: parent,
+        name: document.string("name", 1..=200)?.to_owned(),
+        plan: document.optional_string("plan", 1..=40)?.unwrap_or("standard").to_owned(),
+        is_live_approved: document.boolean_or("liveApproved", false)?,
+    };
+    let target = Target { tenant_id: new.tenant_id, environment: Environment::Live };
+    let call = operator.call(target, Service::Platform, "/operator/v1/tenants", &document);
+    let answer = kernel.run(call, &command::CREATE_TENANT, new, command::create_tenant).await?;
+    Ok(reply::json(StatusCode::CREATED, &answer.value))
+}
+
+/// `GET /operator/v1/tenants/{id}`: one tenant.
+#[utoipa::path(get, path = "/operator/v1/tenants/{id}", security(("operator" = [])), params(("id" = String, Path)), responses((status = 200, body = TenantView), (status = 404, body = Problem)))]
+pub(super) async fn get(
+    State(app): State<App>,
+    _: Operator,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let tenant_id = parse_id(&id)?;
+    let tenant = app.kernel.db.read(move |tx| tenancy::find(tx, tenant_id)).await?;
+    Ok(reply::json(StatusCode::OK, &TenantView::from(tenant)))
+}
+
+/// `POST /operator/v1/tenants/{id}/status`: suspends, closes or reopens. Once answered, no charge slips past.
+#[utoipa::path(post, path = "/operator/v1/tenants/{id}/status", security(("operator" = [])), params(("id" = String, Path)), responses((status = 200, body = TenantView), (status = 409, body = Problem)))]
+pub(super) async fn set_status(
+    State(app): State<App>,
+    operator: Operator,
+    Path(id): Path<String>,
+    Json(document): Json,
+) -> Result<Response, Failure> {
+    let status = match document.string("status", 1..=20)? {
+        "active" => Status::Active,
+        "suspended" => Status::Suspended,
+        "closed" => Status::Closed,
+        _ => return Err(Fault::invalid("status", "must be active, suspended or closed").into()),
+    };
+    let reason = document.optional_string("reason", 0..=200)?.unwrap_or_default().to_owned();
+    let target = Target { tenant_id: parse_id(&id)?, environment: Environment::Live };
+    let call = operator.call(target, Service::Platform, "/operator/v1/tenants/{id}/status", &document);
+    let tenant = platform::set_tenant_status(&app.kernel, call, StatusChange { status, reason }).await?;
+    Ok(reply::json(StatusCode::OK, &tenant))
+}
+
+/// `GET /operator/v1/wallet`: the credits of a tenant's environment.
+#[utoipa::path(get, path = "/operator/v1/wallet", security(("operator" = [])), responses((status = 200, body = WalletView), (status = 404, body = Problem)))]
+pub(super) async fn wallet(
+    State(app): State<App>,
+    _: Operator,
+    QueryOf(query): QueryOf<Query>,
+) -> Result<Response, Failure> {
+    let Target { tenant_id, environment } = Target::of_query(&query)?;
+    let wallet = app.kernel.db.read(move |tx| command::read_wallet(tx, tenant_id, environment)).await?;
+    Ok(reply::json(StatusCode::OK, &wallet))
+}
+
+/// `POST /operator/v1/credits`: books a payment. An `Idempotency-Key` is required.
+#[utoipa::path(post, path = "/operator/v1/credits", security(("operator" = [])), params(("Idempotency-Key" = String, Header)), responses((status = 200, body = WalletView), (status = 409, body = Problem)))]
+pub(super) async fn grant(
+    State(app): State<App>,
+    operator: Operator,
+    Json(document): Json,
+) -> Result<Response, Failure> {
+    let grant = Grant {
+        amount: document.integer("amount", 1..=kernel::ledger::AMOUNT_MAX)?,
+        reference: document.string("reference", 1..=128)?.to_owned(),
+    };
+    let call = operator.call(Target::of(&document)?, Service::Platform, "/operator/v1/credits", &document);
+    let answer = app.kernel.run(call, &command::GRANT, grant, command::grant).await?;
+    Ok(reply::json(StatusCode::OK, &answer.value))
+}
+
+/// `GET /operator/v1/audit`: the newest audit rows of a tenant.
+#[utoipa::path(get, path = "/operator/v1/audit", security(("operator" = [])), responses((status = 200, description = "`{\"data\":[…]}`")))]
+pub(super) async fn audit(
+    State(app): State<App>,
+    _: Operator,
+    QueryOf(query): QueryOf<Query>,
+) -> Result<Response, Failure> {
+    let (Target { tenant_id, .. }, limit) = (Target::of_query(&query)?, query.limit()?);
+    let rows = app.kernel.db.read(move |tx| kernel::audit::newest(tx, tenant_id, limit)).await?;
+    Ok(reply::json(StatusCode::OK, &json!({ "data": rows })))
+}
+
+fn parse_id(text: &str) -> Result<TenantId, Fault> {
+    text.parse().map_err(|_| Fault::not_found("tenant"))
+}

@@ -1,0 +1,83 @@
+//! Background work of a node: expired holds, old Idempotency-Keys, metrics upkeep.
+//!
+//! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
+
+use std::time::Duration;
+
+use base::Environment;
+use base::Fault;
+use base::id::{RequestId, TenantId};
+use kernel::{Actor, Ctx, Kernel, idempotency, ledger, tenancy};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+
+const ROUND: Duration = Duration::from_secs(30);
+const TENANTS_A_PAGE: i64 = 200;
+/// Rows of one transaction, so that requests get their turn in between.
+const CHUNK: i64 = 500;
+
+/// Sweeps every 30 seconds until `stop`.
+pub async fn run(kernel: Kernel, metrics: PrometheusHandle, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stopping| *stopping) => return,
+            () = idle() => {}
+        }
+        metrics.run_upkeep();
+        if let Err(fault) = sweep(&kernel).await {
+            tracing::warn!(?fault, "a sweep was cut short and will be repeated");
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a worker that found nothing to do waits for the next round")]
+async fn idle() {
+    tokio::time::sleep(ROUND).await;
+}
+
+/// One round over all tenants.
+///
+/// # Errors
+/// A database failure: the next round goes on.
+pub async fn sweep(kernel: &Kernel) -> Result<(), Fault> {
+    let mut after: Option<TenantId> = None;
+    loop {
+        let page = kernel.db.read(move |tx| tenancy::list(tx, after, TENANTS_A_PAGE)).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.tenant_id);
+        for tenant in page {
+            expire_holds(kernel, tenant.tenant_id).await?;
+            forget_replies(kernel, tenant.tenant_id).await?;
+        }
+    }
+}
+
+async fn expire_holds(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {
+    loop {
+        let worker = kernel.clone();
+        let expired = kernel
+            .db
+            .write(tenant_id, move |tx| {
+                let now = worker.clock.now();
+                let request_id = RequestId::new(now, worker.random.id_bits());
+                let actor = Actor::System { worker: "holds" };
+                let ctx = Ctx::new(tenant_id, Environment::Live, actor, request_id, now, worker.random.clone());
+                ledger::expire_due(tx, &ctx, CHUNK)
+            })
+            .await?;
+        if expired == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn forget_replies(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {
+    loop {
+        let now = kernel.clock.now();
+        let forgotten =
+            kernel.db.write(tenant_id, move |tx| idempotency::sweep(tx, tenant_id, now, CHUNK)).await?;
+        if forgotten == 0 {
+            return Ok(());
+        }
+    }
+}
