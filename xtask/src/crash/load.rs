@@ -17,7 +17,7 @@ use super::random::Random;
 pub(crate) const CALLERS: usize = 16;
 const POINTS: i64 = 10_000_000;
 /// Little enough to run out in the middle of a leg.
-const POOR_POINTS: i64 = 600;
+const POOR_POINTS: i64 = 100;
 /// A caller that never hears anything gives up; the server answers or dies long before.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
