@@ -31,8 +31,8 @@ pub(crate) struct Measured {
 pub(crate) struct Peered {
     pub load: Load,
     pub outcome: Outcome,
-    /// Of the peer's own process, a request.
-    pub cpu_us: f64,
+    /// Microseconds a request.
+    pub spent: Spent,
 }
 
 #[derive(Debug)]
@@ -97,17 +97,11 @@ impl Report {
         for Measured { engine, load, health, peak, paced, spent } in &self.measured {
             let name = engine.name();
             self.line(f, &format!("{name}: `/health`"), *load, health, "")?;
-            let database = if spent.database > 0.0 {
-                format!(", database {:.1}", spent.database)
-            } else {
-                String::new()
-            };
-            let cpu = format!("server {:.1}{database}, client {:.1}", spent.server, spent.client);
-            self.line(f, &format!("{name}: verify"), *load, peak, &cpu)?;
+            self.line(f, &format!("{name}: verify"), *load, peak, &cpu(spent))?;
             self.line(f, &format!("{name}: verify at half the peak"), *load, paced, "")?;
         }
-        for Peered { load, outcome, cpu_us } in &self.peers {
-            self.line(f, "naive peer", *load, outcome, &format!("peer {cpu_us:.1}"))?;
+        for Peered { load, outcome, spent } in &self.peers {
+            self.line(f, "naive peer", *load, outcome, &cpu(spent))?;
         }
         writeln!(f)
     }
@@ -154,6 +148,12 @@ impl Report {
         let p99_max = milliseconds(P99_MAX.max(self.fdatasync * P99_SYNCS_MAX));
         at_most(f, &format!("{name}: p99 at half the peak, ms"), paced.quantile_ms(0.99), p99_max)
     }
+}
+
+fn cpu(spent: &Spent) -> String {
+    let Spent { server, database, client } = spent;
+    let database = if *database > 0.0 { format!(", database {database:.1}") } else { String::new() };
+    format!("server {server:.1}{database}, client {client:.1}")
 }
 
 fn bars_of_footprint(f: &mut fmt::Formatter<'_>, footprint: &Footprint) -> fmt::Result {
