@@ -47,7 +47,6 @@ pub struct Caller {
 
 impl Guard {
     /// Puts the guard before the handlers of one path, but not before the answer to a wrong method.
-    #[must_use]
     pub fn routes<S>(&self, (schemas, paths, handlers): UtoipaMethodRouter<S>) -> UtoipaMethodRouter<S>
     where
         S: Clone + Send + Sync + 'static,

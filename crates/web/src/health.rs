@@ -26,6 +26,11 @@ pub type ReadinessCheck = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
 /// `/health` and `/ready`, for [`crate::Site::api`].
 pub fn api(check: ReadinessCheck) -> Api {
+    described().with_state(check)
+}
+
+/// The same without a check to ask: for its document.
+pub fn described() -> Api<ReadinessCheck> {
     Api::new(About {
         service: "system",
         title: "System",
@@ -37,7 +42,6 @@ pub fn api(check: ReadinessCheck) -> Api {
     })
     .routes(routes!(health))
     .routes(routes!(ready))
-    .with_state(check)
 }
 
 /// The body of `/health` and `/ready`.

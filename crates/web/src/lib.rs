@@ -69,5 +69,5 @@ pub use body::Json;
 pub use caller::{Caller, Guard};
 pub use dialect::{Dialect, ErrorContext, Failure, Owned, Rendered};
 pub use edge::{Edge, EdgeSettings, RequestIds, RequestMeta};
-pub use openapi::{About, Api, routes};
+pub use openapi::{About, Api, Handlers, routes};
 pub use site::Site;

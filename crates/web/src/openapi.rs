@@ -15,6 +15,9 @@ pub use utoipa_axum::routes;
 
 use crate::dialect::{Dialect, Owned};
 
+/// Annotated handlers of one path, as [`routes!`] pairs them.
+pub type Handlers<S> = UtoipaMethodRouter<S>;
+
 /// What is fixed about a service's API.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
@@ -103,6 +106,12 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
     pub fn describe(mut self, edit: impl FnOnce(&mut OpenApi)) -> Self {
         edit(&mut self.document);
         self
+    }
+
+    /// The document, with its service's fixed facts. It needs no state, so that it can be shown without a server.
+    #[must_use]
+    pub fn document(&self) -> (About, &OpenApi) {
+        (self.about, &self.document)
     }
 
     /// Gives the handlers their state.

@@ -21,6 +21,9 @@ pub use store::STATEMENTS;
 
 const NAME_LENGTH_MAX: usize = 200;
 
+/// Under this id, which no tenant has, the audit log keeps what an operator did to the installation itself.
+pub const INSTALLATION: TenantId = TenantId::from_bits(0);
+
 /// What a new tenant's test wallets hold.
 pub const SANDBOX_CREDITS: i64 = 100_000;
 
@@ -105,7 +108,7 @@ pub fn find(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Tenant, Fault> {
 /// # Errors
 /// A database failure.
 pub fn list(tx: &mut Tx<'_>, after: Option<TenantId>, limit: i64) -> Result<Vec<Tenant>, Fault> {
-    store::list(tx, after.unwrap_or(TenantId::from_bits(0)), limit)
+    store::list(tx, after.unwrap_or(INSTALLATION), limit)
 }
 
 /// Publishes a new status. The caller must [`drain`] the tenant's gate in a later transaction before it answers.
@@ -120,6 +123,18 @@ pub fn set_status(tx: &mut Tx<'_>, ctx: &mut Ctx, status: Status, reason: &str) 
     store::set_status(tx, ctx, status.name(), reason)?;
     ctx.change(tenant.status.name(), status.name());
     Ok(Tenant { status, ..tenant })
+}
+
+/// Approves a tenant for live keys. Approving again changes nothing.
+///
+/// # Errors
+/// Not found; a database failure.
+pub fn approve_live(tx: &mut Tx<'_>, ctx: &mut Ctx) -> Result<Tenant, Fault> {
+    let before = find(tx, ctx.tenant_id)?;
+    store::approve_live(tx, ctx)?;
+    let after = find(tx, ctx.tenant_id)?;
+    ctx.change(format!("{:?}", before.live_approved_at), format!("{:?}", after.live_approved_at));
+    Ok(after)
 }
 
 /// # Errors

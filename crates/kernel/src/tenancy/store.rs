@@ -14,6 +14,8 @@ const LIST: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live
 const STATUS: &str = "SELECT status FROM tenant WHERE tenant_id = ?1";
 const SET_STATUS: &str = "UPDATE tenant SET status = ?2, status_reason = ?3, \
     closed_at_us = CASE WHEN ?2 = 'closed' THEN ?4 ELSE NULL END WHERE tenant_id = ?1";
+const APPROVE_LIVE: &str =
+    "UPDATE tenant SET live_approved_at_us = ?2 WHERE tenant_id = ?1 AND live_approved_at_us IS NULL";
 const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUES (?1, ?2, 0)";
 const LOCK_GATES: &str = "SELECT subject_id FROM gate WHERE tenant_id = ?1 AND (subject_id = ?2 OR subject_id = ?3) \
     ORDER BY subject_id FOR SHARE";
@@ -28,6 +30,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST,
     STATUS,
     SET_STATUS,
+    APPROVE_LIVE,
     INSERT_GATE,
     LOCK_GATES,
     BUMP_GATE,
@@ -65,6 +68,11 @@ pub(super) fn status(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Stat
 
 pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: &str, reason: &str) -> Result<(), Fault> {
     tx.exec(SET_STATUS, args![ctx.tenant_id, status, reason, ctx.now])?;
+    Ok(())
+}
+
+pub(super) fn approve_live(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Fault> {
+    tx.exec(APPROVE_LIVE, args![ctx.tenant_id, ctx.now])?;
     Ok(())
 }
 

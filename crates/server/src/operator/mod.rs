@@ -12,7 +12,7 @@ mod system;
 mod tenants;
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use web::{About, Api, Owned, problem, routes};
+use web::{About, Api, Handlers, Owned, problem, routes};
 
 use crate::app::App;
 use guard::Guard;
@@ -31,32 +31,37 @@ const ABOUT: About = About {
 /// Routes, document and dialect of the operator's listener.
 pub fn api(app: App) -> Api {
     let guard = Guard::new(&app.kernel);
+    described(|handlers| guard.routes(handlers)).with_state(app)
+}
+
+/// The same without an app, each path's handlers behind `guarded`: for its document.
+pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
     Api::new(ABOUT)
-        .routes(guard.routes(routes!(tenants::list, tenants::create)))
-        .routes(guard.routes(routes!(tenants::get)))
-        .routes(guard.routes(routes!(tenants::set_status)))
-        .routes(guard.routes(routes!(tenants::wallet)))
-        .routes(guard.routes(routes!(tenants::grant)))
-        .routes(guard.routes(routes!(tenants::audit)))
-        .routes(guard.routes(routes!(keys::list, keys::create)))
-        .routes(guard.routes(routes!(keys::revoke)))
-        .routes(guard.routes(routes!(keys::rotate)))
-        .routes(guard.routes(routes!(quota::list_accounts, quota::create_account)))
-        .routes(guard.routes(routes!(quota::get_account, quota::change_account)))
-        .routes(guard.routes(routes!(quota::top_up)))
-        .routes(guard.routes(routes!(quota::list_tokens, quota::create_token)))
-        .routes(guard.routes(routes!(quota::revoke_token)))
-        .routes(guard.routes(routes!(quota::rotate_token)))
-        .routes(guard.routes(routes!(seed::seed)))
-        .routes(guard.routes(routes!(ledger::check)))
-        .routes(guard.routes(routes!(ledger::summary)))
-        .routes(guard.routes(routes!(system::doctor)))
-        .routes(guard.routes(routes!(system::migrations)))
-        .routes(guard.routes(routes!(system::activate_pepper)))
+        .routes(guarded(routes!(tenants::list, tenants::create)))
+        .routes(guarded(routes!(tenants::get)))
+        .routes(guarded(routes!(tenants::set_status)))
+        .routes(guarded(routes!(tenants::approve)))
+        .routes(guarded(routes!(tenants::wallet)))
+        .routes(guarded(routes!(tenants::grant)))
+        .routes(guarded(routes!(tenants::audit)))
+        .routes(guarded(routes!(keys::list, keys::create)))
+        .routes(guarded(routes!(keys::revoke)))
+        .routes(guarded(routes!(keys::rotate)))
+        .routes(guarded(routes!(quota::list_accounts, quota::create_account)))
+        .routes(guarded(routes!(quota::get_account, quota::change_account)))
+        .routes(guarded(routes!(quota::top_up)))
+        .routes(guarded(routes!(quota::list_tokens, quota::create_token)))
+        .routes(guarded(routes!(quota::revoke_token)))
+        .routes(guarded(routes!(quota::rotate_token)))
+        .routes(guarded(routes!(seed::seed)))
+        .routes(guarded(routes!(ledger::check)))
+        .routes(guarded(routes!(ledger::summary)))
+        .routes(guarded(routes!(system::doctor)))
+        .routes(guarded(routes!(system::migrations)))
+        .routes(guarded(routes!(system::activate_pepper)))
         .describe(|document| {
             let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
             let components = document.components.get_or_insert_default();
             components.add_security_scheme("operator", SecurityScheme::Http(scheme));
         })
-        .with_state(app)
 }

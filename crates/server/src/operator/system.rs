@@ -1,17 +1,29 @@
 use axum::extract::State;
 use axum::response::Response;
-use base::id::TenantId;
+use base::{Environment, Fault, Service};
+use db::Tx;
 use http::StatusCode;
-use kernel::tenancy;
+use kernel::spine::{Audit, Idempotent, Price, Scope};
+use kernel::{Command, Ctx, Ending, tenancy};
 use serde_json::json;
 use web::problem::Problem;
 use web::{Failure, Json, reply};
 
-use super::guard::Operator;
+use super::guard::{Operator, Target};
 use crate::app::App;
 
 /// Beyond it, leases and expiries of two nodes would disagree.
 const CLOCK_SKEW_MAX_US: i64 = 1_000_000;
+
+const PEPPER: &str = "pepper";
+
+const ACTIVATE_PEPPER: Command = Command {
+    name: "platform.secret.activate",
+    scope: Scope::OperatorOnly,
+    price: Price::Free,
+    audit: Audit::Always,
+    idempotent: Idempotent::No,
+};
 
 /// `GET /operator/v1/doctor`: what is wrong with this node, if anything.
 #[utoipa::path(get, path = "/operator/v1/doctor", security(("operator" = [])), responses((status = 200, description = "`{\"ok\":true,\"problems\":[]}`")))]
@@ -31,7 +43,7 @@ pub(super) async fn doctor(State(app): State<App>, _: Operator) -> Result<Respon
     if !status.writable {
         problems.push("The database is read-only: its disk is full. Free some space.".to_owned());
     }
-    let active = kernel.db.read(|tx| tenancy::active_secret(tx, "pepper")).await?;
+    let active = kernel.db.read(|tx| tenancy::active_secret(tx, PEPPER)).await?;
     if active.is_some_and(|version| version != kernel.secrets.active_pepper()) {
         problems.push("Another version of the pepper was activated. Restart this node.".to_owned());
     }
@@ -62,16 +74,37 @@ pub(super) async fn migrations(State(app): State<App>, _: Operator) -> Result<Re
 #[utoipa::path(post, path = "/operator/v1/secrets/activate", security(("operator" = [])), responses((status = 200, description = "`{\"pepperVersion\":…}`"), (status = 409, body = Problem)))]
 pub(super) async fn activate_pepper(
     State(app): State<App>,
-    _: Operator,
+    operator: Operator,
     Json(document): Json,
 ) -> Result<Response, Failure> {
     let version = u32::try_from(document.integer("version", 1..=1_000_000)?).expect("the range was checked");
     let kernel = &app.kernel;
-    kernel.secrets.activate_pepper(version)?;
-    let now = kernel.clock.now();
-    kernel
-        .db
-        .write(TenantId::from_bits(0), move |tx| tenancy::activate_secret(tx, "pepper", version, now))
-        .await?;
-    Ok(reply::json(StatusCode::OK, &json!({ "pepperVersion": version })))
+    if !kernel.secrets.pepper_versions().any(|held| held == version) {
+        return Err(Fault::conflict(format!(
+            "This server does not hold version {version} of the pepper: it reads its secrets file when it starts. \
+             Add the version with `attestry secrets rotate`, restart the server, then activate it."
+        ))
+        .into());
+    }
+    let target = Target { tenant_id: tenancy::INSTALLATION, environment: Environment::Live };
+    let call = operator.call(target, Service::Platform, "/operator/v1/secrets/activate", &document);
+    let answer = kernel.run(call, &ACTIVATE_PEPPER, version, activate).await?;
+    kernel.secrets.activate_pepper(answer.value)?;
+    Ok(reply::json(StatusCode::OK, &json!({ "pepperVersion": answer.value })))
+}
+
+/// The highest activated version is the one in use, so a lower one would be a row without effect.
+fn activate(tx: &mut Tx<'_>, ctx: &mut Ctx, version: &u32) -> Result<Ending<u32>, Fault> {
+    let before = tenancy::active_secret(tx, PEPPER)?;
+    if let Some(before) = before.filter(|before| before > version) {
+        return Err(Fault::conflict(format!(
+            "Version {before} of the pepper is in use already, and there is no way back to version {version}. \
+             Older versions still recognise every key that was made with them."
+        )));
+    }
+    tenancy::activate_secret(tx, PEPPER, *version, ctx.now)?;
+    ctx.target(PEPPER);
+    ctx.note(format!("version {version}"));
+    ctx.change(format!("{before:?}"), format!("{:?}", Some(version)));
+    Ok(Ending::Done(*version))
 }

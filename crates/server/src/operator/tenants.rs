@@ -7,6 +7,7 @@ use kernel::tenancy::{self, NewTenant, Status};
 use serde_json::json;
 use services::platform::command::{self, Grant, StatusChange, TenantView, WalletView};
 use services::platform;
+use web::json::Document;
 use web::problem::Problem;
 use web::{Failure, Json, reply};
 use base::{Environment, Fault};
@@ -82,6 +83,20 @@ pub(super) async fn set_status(
     Ok(reply::json(StatusCode::OK, &tenant))
 }
 
+/// `POST /operator/v1/tenants/{id}/approve`: lets a tenant have live keys.
+#[utoipa::path(post, path = "/operator/v1/tenants/{id}/approve", security(("operator" = [])), params(("id" = String, Path)), responses((status = 200, body = TenantView), (status = 404, body = Problem)))]
+pub(super) async fn approve(
+    State(app): State<App>,
+    operator: Operator,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let target = Target { tenant_id: parse_id(&id)?, environment: Environment::Live };
+    let route = "/operator/v1/tenants/{id}/approve";
+    let call = operator.call(target, Service::Platform, route, &Document::default());
+    let answer = app.kernel.run(call, &command::APPROVE_TENANT, (), command::approve_tenant).await?;
+    Ok(reply::json(StatusCode::OK, &answer.value))
+}
+
 /// `GET /operator/v1/wallet`: the credits of a tenant's environment.
 #[utoipa::path(get, path = "/operator/v1/wallet", security(("operator" = [])), responses((status = 200, body = WalletView), (status = 404, body = Problem)))]
 pub(super) async fn wallet(
@@ -110,14 +125,18 @@ pub(super) async fn grant(
     Ok(reply::json(StatusCode::OK, &answer.value))
 }
 
-/// `GET /operator/v1/audit`: the newest audit rows of a tenant.
+/// `GET /operator/v1/audit`: the newest audit rows of a tenant; without `tenantId`, of the installation itself.
 #[utoipa::path(get, path = "/operator/v1/audit", security(("operator" = [])), responses((status = 200, description = "`{\"data\":[…]}`")))]
 pub(super) async fn audit(
     State(app): State<App>,
     _: Operator,
     QueryOf(query): QueryOf<Query>,
 ) -> Result<Response, Failure> {
-    let (Target { tenant_id, .. }, limit) = (Target::of_query(&query)?, query.limit()?);
+    let tenant_id = match query.tenant_id {
+        Some(_) => Target::of_query(&query)?.tenant_id,
+        None => tenancy::INSTALLATION,
+    };
+    let limit = query.limit()?;
     let rows = app.kernel.db.read(move |tx| kernel::audit::newest(tx, tenant_id, limit)).await?;
     Ok(reply::json(StatusCode::OK, &json!({ "data": rows })))
 }

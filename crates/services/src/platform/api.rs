@@ -8,7 +8,7 @@ use kernel::spine::Scope;
 use kernel::{Kernel, tenancy};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use web::problem::{self, Problem};
-use web::{About, Api, Caller, Failure, Guard, Owned, reply, routes};
+use web::{About, Api, Caller, Failure, Guard, Handlers, Owned, reply, routes};
 
 use super::command::TenantView;
 
@@ -33,14 +33,18 @@ pub fn api(kernel: Kernel) -> Api {
         kinds: &[KeyKind::Secret],
         rate_limit_per_minute: RATE_LIMIT_PER_MINUTE,
     };
+    described(|handlers| guard.routes(handlers)).with_state(kernel)
+}
+
+/// The same without a kernel, each path's handlers behind `guarded`: for its document.
+pub fn described(guarded: impl Fn(Handlers<Kernel>) -> Handlers<Kernel>) -> Api<Kernel> {
     Api::new(ABOUT)
-        .routes(guard.routes(routes!(tenant)))
+        .routes(guarded(routes!(tenant)))
         .describe(|document| {
             let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`at_test_…` or `at_live_…`"));
             let components = document.components.get_or_insert_default();
             components.add_security_scheme("platform", SecurityScheme::Http(scheme.build()));
         })
-        .with_state(kernel)
 }
 
 /// `GET /platform/v1/tenant`: the tenant of the key. Free.

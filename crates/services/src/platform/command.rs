@@ -22,6 +22,7 @@ const fn tenant(name: &'static str, scope: &'static str, idempotent: Idempotent)
 
 pub const CREATE_TENANT: Command = operator("platform.tenant.create", Idempotent::No);
 pub const SET_TENANT_STATUS: Command = operator("platform.tenant.set_status", Idempotent::No);
+pub const APPROVE_TENANT: Command = operator("platform.tenant.approve", Idempotent::No);
 pub const GRANT: Command = operator("platform.wallet.grant", Idempotent::Required);
 pub const CREATE_KEY: Command = tenant("platform.key.create", "keys:write", Idempotent::Optional);
 pub const ROTATE_KEY: Command = tenant("platform.key.rotate", "keys:write", Idempotent::Optional);
@@ -29,7 +30,7 @@ pub const REVOKE_KEY: Command = tenant("platform.key.revoke", "keys:write", Idem
 
 /// Every command of the service, for the generated list.
 pub const COMMANDS: &[&Command] =
-    &[&CREATE_TENANT, &SET_TENANT_STATUS, &GRANT, &CREATE_KEY, &ROTATE_KEY, &REVOKE_KEY];
+    &[&CREATE_TENANT, &SET_TENANT_STATUS, &APPROVE_TENANT, &GRANT, &CREATE_KEY, &ROTATE_KEY, &REVOKE_KEY];
 
 /// A tenant as it is answered and saved.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -144,6 +145,12 @@ pub fn set_tenant_status(
     ctx.target(ctx.tenant_id.text());
     ctx.note(change.reason.clone());
     Ok(Ending::Done(tenancy::set_status(tx, ctx, change.status, &change.reason)?.into()))
+}
+
+/// From now on the tenant may have live keys.
+pub fn approve_tenant(tx: &mut Tx<'_>, ctx: &mut Ctx, (): &()) -> Result<Ending<TenantView>, Fault> {
+    ctx.target(ctx.tenant_id.text());
+    Ok(Ending::Done(tenancy::approve_live(tx, ctx)?.into()))
 }
 
 /// Credits that were paid for outside.

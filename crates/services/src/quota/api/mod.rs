@@ -8,7 +8,7 @@ mod verify;
 use base::{KeyKind, Service};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use web::{About, Api, Guard, Owned, routes};
+use web::{About, Api, Guard, Handlers, Owned, routes};
 
 use super::Quota;
 
@@ -26,21 +26,25 @@ const ABOUT: About = About {
 /// Routes, document and dialect of the service.
 pub fn api(quota: Quota) -> Api {
     let guard = Guard {
-        kernel: quota.kernel.clone(),
+        kernel: quota.kernel().clone(),
         service: Service::Quota,
         kinds: &[KeyKind::Admin],
         rate_limit_per_minute: 0,
     };
+    described(|handlers| guard.routes(handlers)).with_state(quota)
+}
+
+/// The same without a kernel, each path of the management behind `guarded`: for its document.
+pub fn described(guarded: impl Fn(Handlers<Quota>) -> Handlers<Quota>) -> Api<Quota> {
     Api::new(ABOUT)
         .routes(routes!(verify::verify))
-        .routes(guard.routes(routes!(accounts::create)))
-        .routes(guard.routes(routes!(accounts::get, accounts::patch)))
-        .routes(guard.routes(routes!(accounts::top_up)))
-        .routes(guard.routes(routes!(tokens::create)))
-        .routes(guard.routes(routes!(tokens::rotate)))
-        .routes(guard.routes(routes!(tokens::revoke)))
-        .describe(|document| describe(document))
-        .with_state(quota)
+        .routes(guarded(routes!(accounts::create)))
+        .routes(guarded(routes!(accounts::get, accounts::patch)))
+        .routes(guarded(routes!(accounts::top_up)))
+        .routes(guarded(routes!(tokens::create)))
+        .routes(guarded(routes!(tokens::rotate)))
+        .routes(guarded(routes!(tokens::revoke)))
+        .describe(describe)
 }
 
 fn describe(document: &mut OpenApi) {

@@ -126,6 +126,7 @@ impl Lane {
     /// One verdict per ask, in order. Halves what fails unexpectedly, until the bad ask stands alone.
     async fn flush(&self, asks: Arc<[Ask]>) -> Vec<Result<Verdict, Fault>> {
         let mut verdicts = Vec::with_capacity(asks.len());
+        #[expect(clippy::single_range_in_vec_init, reason = "a list of ranges, which grows, is meant")]
         let mut ranges = vec![0..asks.len()];
         while let Some(range) = ranges.pop() {
             let (kernel, batch, part) = (self.kernel.clone(), Arc::clone(&asks), range.clone());
