@@ -81,16 +81,23 @@ impl Caller {
     pub fn ensure_scope(&self, scope: Scope) -> Result<(), Fault> {
         match (&self.actor, scope) {
             (Actor::Operator { .. } | Actor::System { .. }, _) => Ok(()),
-            (Actor::Key { .. }, Scope::Key(name)) if self.scopes.iter().any(|held| held == name) => Ok(()),
-            (Actor::Key { .. }, Scope::Key(name)) => Err(Fault::new(
-                Code::ScopeMissing,
-                format!("This needs the scope {name}, which the key lacks."),
-            )),
+            (Actor::Key { .. }, Scope::Key(name)) => ensure_held(&self.scopes, name),
             (Actor::Key { .. }, Scope::OperatorOnly) => {
                 Err(Fault::new(Code::ScopeMissing, "Only an operator may do this."))
             }
         }
     }
+}
+
+/// Whether a key holds a scope.
+///
+/// # Errors
+/// [`Code::ScopeMissing`], naming the scope.
+pub fn ensure_held(held: &[String], scope: &str) -> Result<(), Fault> {
+    if held.iter().any(|name| name == scope) {
+        return Ok(());
+    }
+    Err(Fault::new(Code::ScopeMissing, format!("This needs the scope {scope}, which the key lacks.")))
 }
 
 /// What a request brings besides its input.

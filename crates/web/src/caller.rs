@@ -1,8 +1,12 @@
 //! Who calls: a key proven, limited and of an active tenant, before a handler sees the request.
 //!
 //! A service guards its routes as it registers them: `api.routes(guard.routes(routes!(create)))`.
-//! The checks run in the published order: credential, rate limit, tenant status; scopes are the command's.
+//! The checks run in the published order: credential, rate limit, tenant status, and the scopes that the handler's
+//! annotation names, so that the document tells which ones. The command asks again when it runs.
 //! Wrong methods are answered before the guard, and the state of the limit is on every answer behind it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use axum::extract::{FromRequestParts, Request, State};
@@ -13,8 +17,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use kernel::keys::{self, Key};
 use kernel::limits::Standing;
-use kernel::spine::Call;
+use kernel::spine::{Call, ensure_held};
 use kernel::{Actor, Kernel, idempotency, tenancy};
+use utoipa::openapi::path::{Operation, PathItem, Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::dialect::Failure;
@@ -35,6 +40,9 @@ pub struct Guard {
     pub rate_limit_per_minute: u32,
 }
 
+/// The scopes that each method of a path needs.
+type Scopes = HashMap<Method, Vec<String>>;
+
 /// A caller behind its guard: an extractor.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -51,7 +59,8 @@ impl Guard {
     where
         S: Clone + Send + Sync + 'static,
     {
-        (schemas, paths, handlers.route_layer(from_fn_with_state(self.clone(), admit)))
+        let scopes = Arc::new(scopes_by_method(&paths));
+        (schemas, paths, handlers.route_layer(from_fn_with_state((self.clone(), scopes), admit)))
     }
 
     async fn authenticate(&self, text: &str) -> Result<Key, Fault> {
@@ -144,7 +153,35 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<Secret>, Fault> {
     if is_well_formed { Ok(Some(Secret::new(text.to_owned()))) } else { Err(wrong()) }
 }
 
-async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// The scopes in the handlers' annotations: `security(("management" = ["accounts:read"]))`.
+fn scopes_by_method(paths: &Paths) -> Scopes {
+    let operations = |item: &PathItem| {
+        let of =
+            |method: Method, operation: &Option<Operation>| Some((method, scopes_of(operation.as_ref()?)));
+        [
+            of(Method::GET, &item.get),
+            of(Method::HEAD, &item.get),
+            of(Method::POST, &item.post),
+            of(Method::PUT, &item.put),
+            of(Method::PATCH, &item.patch),
+            of(Method::DELETE, &item.delete),
+        ]
+    };
+    paths.paths.values().flat_map(operations).flatten().collect()
+}
+
+fn scopes_of(operation: &Operation) -> Vec<String> {
+    let schemes = serde_json::to_value(&operation.security).expect("security requirements are text");
+    let schemes = schemes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_object);
+    let scopes = schemes.flat_map(serde_json::Map::values).filter_map(serde_json::Value::as_array).flatten();
+    scopes.filter_map(serde_json::Value::as_str).map(str::to_owned).collect()
+}
+
+async fn admit(
+    State((guard, scopes)): State<(Guard, Arc<Scopes>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (parts, body) = request.into_parts();
     let authenticated = match bearer(&parts.headers) {
         Ok(text) => guard.authenticate(text).await,
@@ -157,7 +194,7 @@ async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     let standing = guard.limit(&key);
     let admitted = match standing.filter(|standing| standing.is_refused) {
         Some(refused) => Err(too_many(refused)),
-        None => caller_of(&guard, key, &parts).await,
+        None => caller_of(&guard, &scopes, key, &parts).await,
     };
     let mut response = match admitted {
         Ok(caller) => {
@@ -179,10 +216,11 @@ fn too_many(standing: Standing) -> Fault {
     Fault::new(Code::RateLimited, detail).retry_after(reset_s)
 }
 
-async fn caller_of(guard: &Guard, key: Key, parts: &Parts) -> Result<Caller, Fault> {
+async fn caller_of(guard: &Guard, scopes: &Scopes, key: Key, parts: &Parts) -> Result<Caller, Fault> {
     let kernel = &guard.kernel;
     let tenant_id = key.tenant_id;
     kernel.db.read(move |tx| tenancy::ensure_active(tx, tenant_id)).await?;
+    scopes.get(&parts.method).into_iter().flatten().try_for_each(|scope| ensure_held(&key.scopes, scope))?;
     keys::note_use(kernel, &key).await?;
     let meta: Option<&RequestMeta> = parts.extensions.get();
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD);

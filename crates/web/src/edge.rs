@@ -90,6 +90,7 @@ struct Inner {
     router: Router,
     owners: Owners,
     meters: Meters,
+    templates: Vec<String>,
     request_ids: RequestIds,
     settings: EdgeSettings,
 }
@@ -112,7 +113,14 @@ impl Edge {
     ) -> Self {
         let router = router.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
         let meters = Meters::new(templates);
-        Self { inner: Arc::new(Inner { router, owners, meters, request_ids, settings }) }
+        let templates = templates.to_vec();
+        Self { inner: Arc::new(Inner { router, owners, meters, templates, request_ids, settings }) }
+    }
+
+    /// Every path of the router as it was registered, documented or not.
+    #[must_use]
+    pub fn templates(&self) -> &[String] {
+        &self.inner.templates
     }
 
     /// Answers one request. Never fails and never panics: whatever happens becomes an answer in the path's dialect.

@@ -120,7 +120,7 @@ pub fn set_status(tx: &mut Tx<'_>, ctx: &mut Ctx, status: Status, reason: &str) 
     if tenant.status == Status::Closed && status != Status::Closed {
         return Err(Fault::conflict("The tenant is closed for good. Create a new one."));
     }
-    store::set_status(tx, ctx, status.name(), reason)?;
+    store::set_status(tx, ctx, status, reason)?;
     ctx.change(tenant.status.name(), status.name());
     Ok(Tenant { status, ..tenant })
 }

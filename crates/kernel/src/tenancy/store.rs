@@ -12,15 +12,16 @@ const FIND: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live
 const LIST: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us FROM tenant \
     WHERE tenant_id > ?1 ORDER BY tenant_id LIMIT ?2";
 const STATUS: &str = "SELECT status FROM tenant WHERE tenant_id = ?1";
-const SET_STATUS: &str = "UPDATE tenant SET status = ?2, status_reason = ?3, \
-    closed_at_us = CASE WHEN ?2 = 'closed' THEN ?4 ELSE NULL END WHERE tenant_id = ?1";
+const SET_STATUS: &str =
+    "UPDATE tenant SET status = ?2, status_reason = ?3, closed_at_us = ?4 WHERE tenant_id = ?1";
 const APPROVE_LIVE: &str =
     "UPDATE tenant SET live_approved_at_us = ?2 WHERE tenant_id = ?1 AND live_approved_at_us IS NULL";
 const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUES (?1, ?2, 0)";
 const LOCK_GATES: &str = "SELECT subject_id FROM gate WHERE tenant_id = ?1 AND (subject_id = ?2 OR subject_id = ?3) \
     ORDER BY subject_id FOR SHARE";
 const BUMP_GATE: &str = "UPDATE gate SET epoch = epoch + 1 WHERE tenant_id = ?1 AND subject_id = ?2";
-const ACTIVE_SECRET: &str = "SELECT version FROM secret_activation WHERE kind = ?1 ORDER BY version DESC LIMIT 1";
+const ACTIVE_SECRET: &str =
+    "SELECT version FROM secret_activation WHERE kind = ?1 ORDER BY version DESC LIMIT 1";
 const ACTIVATE_SECRET: &str = "INSERT INTO secret_activation (kind, version, activated_at_us) VALUES (?1, ?2, ?3) \
     ON CONFLICT (kind, version) DO NOTHING";
 
@@ -66,8 +67,9 @@ pub(super) fn status(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Stat
     Ok(tx.opt(STATUS, args![tenant_id], status_of)?)
 }
 
-pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: &str, reason: &str) -> Result<(), Fault> {
-    tx.exec(SET_STATUS, args![ctx.tenant_id, status, reason, ctx.now])?;
+pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: Status, reason: &str) -> Result<(), Fault> {
+    let closed_at = (status == Status::Closed).then_some(ctx.now);
+    tx.exec(SET_STATUS, args![ctx.tenant_id, status.name(), reason, closed_at])?;
     Ok(())
 }
 
@@ -117,7 +119,12 @@ pub(super) fn active_secret(tx: &mut Tx<'_>, kind: &str) -> Result<Option<u32>, 
     version.map(|version| u32::try_from(version).map_err(Fault::internal)).transpose()
 }
 
-pub(super) fn activate_secret(tx: &mut Tx<'_>, kind: &str, version: u32, now: Timestamp) -> Result<(), Fault> {
+pub(super) fn activate_secret(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    version: u32,
+    now: Timestamp,
+) -> Result<(), Fault> {
     tx.exec(ACTIVATE_SECRET, args![kind, version, now])?;
     Ok(())
 }
