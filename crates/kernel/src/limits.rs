@@ -57,7 +57,6 @@ impl Limits {
     /// Takes one request of a lineage's `per_minute`, or says when the next one is free.
     pub fn take(&self, lineage_id: LineageId, per_minute: NonZeroU32) -> Standing {
         let limiter = self.limiter(lineage_id, per_minute);
-        let interval_ms = 60_000 / u64::from(per_minute.get());
         match limiter.check() {
             Ok(snapshot) => {
                 let remaining = snapshot.remaining_burst_capacity();
@@ -65,7 +64,9 @@ impl Limits {
                 Standing {
                     limit: per_minute.get(),
                     remaining,
-                    reset_s: whole_seconds(Duration::from_millis(used * interval_ms)),
+                    reset_s: whole_seconds(Duration::from_micros(
+                        used * 60_000_000 / u64::from(per_minute.get()),
+                    )),
                     is_refused: false,
                 }
             }
@@ -92,7 +93,7 @@ impl Limits {
 }
 
 fn whole_seconds(wait: Duration) -> u32 {
-    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+    u32::try_from(wait.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX)
 }
 
 /// The kernel's clock in the limiter's words.

@@ -1,7 +1,7 @@
 //! The spine: every command of every service runs through [`Kernel::run`], in one transaction, in one order.
 //!
 //! 1. Claim the Idempotency-Key. A saved reply is given back, free of charge.
-//! 2. Lock: the gates of the tenant and of the key's lineage in share, then the wallet if the command has a price.
+//! 2. Lock: the gates of the tenant and of the key in share, then the wallet if the command has a price.
 //! 3. Only then, in later statements, read whether key and tenant are still live: see [`crate::tenancy`] for why.
 //! 4. Run the command; charge what its result costs; write the audit row and the outbox rows; save the reply. COMMIT.
 //!
@@ -9,7 +9,7 @@
 //! *Done*: all of the above. *Refuse* (an `Err`): everything is undone, the key included, so that a retry is judged
 //! afresh. *Record*: nothing is charged and the key is free again, but rows, events and the audit row stay.
 
-use base::id::{LineageId, RequestId, TenantId};
+use base::id::{KeyId, LineageId, RequestId, TenantId};
 use base::{Code, Environment, Fault, Secret, Service};
 use db::Tx;
 use serde::Serialize;
@@ -144,22 +144,8 @@ impl Kernel {
         I: Send + Sync + 'static,
         T: Serialize + DeserializeOwned + Send + 'static,
     {
-        call.caller.ensure_scope(command.scope)?;
-        let key = KeyInUse::of(self, &call, command)?;
-        let turn = match &key {
-            Some(key) => {
-                let place = (call.caller.tenant_id, key.scope.clone(), key.mac);
-                Some(self.in_flight.take_turn(place).await)
-            }
-            None => None,
-        };
-        let tenant_id = call.caller.tenant_id;
-        let (kernel, refused_call) = (self.clone(), call.clone());
-        let outcome = self
-            .db
-            .write(tenant_id, move |tx| run_in(tx, &kernel, &call, command, key.as_ref(), &input, body))
-            .await;
-        drop(turn);
+        let refused_call = call.clone();
+        let outcome = self.attempt(call, command, input, body).await;
         if let Err(refusal) = &outcome {
             self.audit_refusal(refused_call, command, refusal).await?;
         }
@@ -169,12 +155,39 @@ impl Kernel {
         }
     }
 
+    async fn attempt<I, T>(
+        &self,
+        call: Call,
+        command: &'static Command,
+        input: I,
+        body: fn(&mut Tx<'_>, &mut Ctx, &I) -> Result<Ending<T>, Fault>,
+    ) -> Result<Outcome<T>, Fault>
+    where
+        I: Send + Sync + 'static,
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        call.caller.ensure_scope(command.scope)?;
+        let key = KeyInUse::of(self, &call, command)?;
+        let _turn = match &key {
+            Some(key) => {
+                let place = (call.caller.tenant_id, key.scope.clone(), key.mac);
+                Some(self.in_flight.take_turn(place).await)
+            }
+            None => None,
+        };
+        let (kernel, tenant_id) = (self.clone(), call.caller.tenant_id);
+        self.db
+            .write(tenant_id, move |tx| run_in(tx, &kernel, &call, command, key.as_ref(), &input, body))
+            .await
+    }
+
     /// Waits until every command inside a gate has ended, after a new state was committed.
     ///
     /// # Errors
     /// A database failure, or commands that did not end in time: the new state holds, and the call may be repeated.
     pub async fn drain(&self, tenant_id: TenantId, subject: String) -> Result<(), Fault> {
-        self.db.write(tenant_id, move |tx| tenancy::drain(tx, tenant_id, &subject)).await
+        let clock = self.clock.clone();
+        self.db.write(tenant_id, move |tx| tenancy::drain(tx, tenant_id, &subject, clock.now())).await
     }
 
     async fn audit_refusal(
@@ -296,11 +309,8 @@ fn enter(
 ) -> Result<Option<ledger::Account>, Fault> {
     let caller = &call.caller;
     ensure_live(tx, kernel, caller)?;
-    let lineage = match &caller.actor {
-        Actor::Key { lineage_id, .. } => Some(lineage_id.text()),
-        Actor::Operator { .. } | Actor::System { .. } => None,
-    };
-    tenancy::enter(tx, caller.tenant_id, lineage.as_deref())?;
+    let key = caller.actor.key_id().map(KeyId::text);
+    tenancy::enter(tx, caller.tenant_id, key.as_deref())?;
     let wallet = match command.price {
         Price::Free => None,
         Price::UpTo(_) => {
@@ -350,7 +360,7 @@ fn publish(tx: &mut Tx<'_>, ctx: &Ctx, command: &Command, outcome: audit::Outcom
     outbox::write(tx, ctx, &ctx.effects.events)
 }
 
-/// The gate that a key's revocation drains.
+/// What a key's revocation or rotation drains: the gates of its lineage's dead keys.
 #[must_use]
 pub fn lineage_gate(lineage_id: LineageId) -> String {
     lineage_id.text()

@@ -20,8 +20,10 @@ impl InFlight {
             let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(places.entry(place.clone()).or_default())
         };
-        let held = lock.lock_owned().await;
-        Turn { in_flight: Arc::clone(self), place, held: Some(held) }
+        // Made before the wait, so that a caller who goes away while waiting leaves nothing in the map.
+        let mut turn = Turn { in_flight: Arc::clone(self), place, held: None };
+        turn.held = Some(lock.lock_owned().await);
+        turn
     }
 }
 

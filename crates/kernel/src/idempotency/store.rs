@@ -11,10 +11,10 @@ const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, finger
     WHERE idempotency.expires_at_us <= ?5";
 const FIND: &str =
     "SELECT fingerprint, reply FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
-const COMPLETE: &str =
-    "UPDATE idempotency SET fingerprint = ?4, reply = ?5 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
+const COMPLETE: &str = "UPDATE idempotency SET fingerprint = ?4, reply = ?5 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 const DELETE: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
-const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND (scope, key_mac) IN ( \
+/// The age is asked for twice: a key may be claimed anew between the inner statement and the lock of the outer one.
+const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 AND (scope, key_mac) IN ( \
     SELECT scope, key_mac FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT ?3)";
 
 pub const STATEMENTS: &[&str] = &[INSERT, FIND, COMPLETE, DELETE, SWEEP];

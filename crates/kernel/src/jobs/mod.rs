@@ -54,6 +54,8 @@ pub fn enqueue(
 
 /// Leases up to `limit` due jobs of one lane for `lease_seconds`.
 ///
+/// A job whose workers died in all its attempts is marked failed, so that it cannot take down one worker after another.
+///
 /// # Errors
 /// When the database fails.
 pub fn claim(
@@ -63,6 +65,7 @@ pub fn claim(
     lease_seconds: i64,
     limit: i64,
 ) -> Result<Vec<Leased>, Fault> {
+    store::fail_exhausted(tx, lane, now)?;
     store::claim(tx, lane, now, now.plus_seconds(lease_seconds), limit)
 }
 

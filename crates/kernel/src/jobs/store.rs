@@ -13,10 +13,14 @@ const LEASE: &str = "UPDATE job SET lease_until_us = ?3, fence = fence + 1, atte
     RETURNING job_id, tenant_id, kind, payload, fence, attempts";
 const DELETE: &str = "DELETE FROM job WHERE lane = ?1 AND job_id = ?2 AND fence = ?3";
 const RELEASE: &str = "UPDATE job SET lease_until_us = 0, run_at_us = ?4, last_error = ?5, \
-    failed_at_us = CASE WHEN attempts >= attempts_max THEN ?6 ELSE NULL END \
+    failed_at_us = CASE WHEN attempts >= attempts_max THEN CAST(?6 AS BIGINT) END \
     WHERE lane = ?1 AND job_id = ?2 AND fence = ?3";
 
-pub const STATEMENTS: &[&str] = &[INSERT, DUE, LEASE, DELETE, RELEASE];
+const FAIL_EXHAUSTED: &str = "UPDATE job SET failed_at_us = ?2, lease_until_us = 0, \
+    last_error = 'The last worker that had this job did not live to say how it went.' \
+    WHERE lane = ?1 AND run_at_us <= ?2 AND lease_until_us <= ?2 AND failed_at_us IS NULL AND attempts >= attempts_max";
+
+pub const STATEMENTS: &[&str] = &[INSERT, DUE, LEASE, DELETE, RELEASE, FAIL_EXHAUSTED];
 
 pub(super) fn insert(
     tx: &mut Tx<'_>,
@@ -42,6 +46,12 @@ pub(super) fn claim(
     let due: Vec<JobId> = tx.all(DUE, args![lane, now, limit], |row| row.id("job_id"))?;
     let lease = |job_id: JobId| tx.one(LEASE, args![lane, job_id, lease_until], leased).map_err(Fault::from);
     due.into_iter().map(lease).collect()
+}
+
+/// Ends the jobs that used up their attempts without a word from their workers.
+pub(super) fn fail_exhausted(tx: &mut Tx<'_>, lane: i64, now: Timestamp) -> Result<(), Fault> {
+    tx.exec(FAIL_EXHAUSTED, args![lane, now])?;
+    Ok(())
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, job: &Leased) -> Result<bool, Fault> {

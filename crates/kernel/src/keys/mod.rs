@@ -2,7 +2,7 @@
 //!
 //! States of a key: live → expiring (rotated: `revoked_at` lies ahead) → revoked. Expiry is a date of its own.
 //! Keys of one lineage share limits, caps and balances; rotation makes the next key of a lineage.
-//! Tables: `api_key` (under the tenant), `credential` (look-up by MAC, immutable), `gate` (of the lineage).
+//! Tables: `api_key` (under the tenant), `credential` (look-up by MAC, immutable), `gate` (of each key).
 //! A key's text is in the answer that made it and nowhere else.
 
 mod model;
@@ -108,7 +108,6 @@ pub fn invalid() -> Fault {
 /// Fields that do not fit; [`Code::AlreadyExists`] when the minted text exists; a database failure.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, secrets: &Secrets, new: &NewKey) -> Result<(Key, Minted), Fault> {
     let lineage_id = LineageId::new(ctx.now, ctx.random.id_bits());
-    tenancy::open_gate(tx, ctx.tenant_id, &lineage_id.text())?;
     insert(tx, ctx, secrets, new, lineage_id)
 }
 
@@ -146,6 +145,7 @@ fn insert(
         revoked_at: None,
     };
     store::insert(tx, &key)?;
+    tenancy::open_gate(tx, ctx.tenant_id, &key.key_id.text())?;
     let credential = Credential { tenant_id: ctx.tenant_id, object: Object::Key(key.key_id) };
     insert_credential(tx, &secrets.credential_mac(minted.secret.expose()), credential)?;
     Ok((key, minted))
@@ -203,31 +203,34 @@ pub fn rotate(
     if !(0..=GRACE_SECONDS_MAX).contains(&grace_seconds) {
         return Err(Fault::invalid("grace_seconds", format!("must be 0 to {GRACE_SECONDS_MAX}")));
     }
-    let named = find(tx, ctx.tenant_id, ctx.environment, key_id)?;
-    ensure_live(&named, ctx.now)
-        .map_err(|_| Fault::conflict("Only a live key can be rotated. Create a new one."))?;
-    let live: Vec<Key> = store::lineage(tx, ctx.tenant_id, named.lineage_id)?
-        .into_iter()
-        .filter(|key| ensure_live(key, ctx.now).is_ok())
-        .collect();
-    let newest = live.last().expect("the named key is one of them");
-    let deadline = ctx.now.plus_seconds(grace_seconds);
-    match live.as_slice() {
-        [older, unused] if unused.last_used_at.is_none() => {
-            store::revoke(tx, ctx.tenant_id, unused.key_id, ctx.now)?;
-            debug_assert!(older.revoked_at.is_some(), "only the newest of a lineage has no deadline");
+    let lineage_id = find(tx, ctx.tenant_id, ctx.environment, key_id)?.lineage_id;
+    let live = lock_live(tx, ctx, lineage_id)?;
+    let is_live = live.iter().any(|key| key.key_id == key_id);
+    let Some((newest, older)) = live.split_last().filter(|_| is_live) else {
+        return Err(Fault::conflict("Only a live key can be rotated. Create a new one."));
+    };
+    if older.is_empty() || newest.last_used_at.is_some() {
+        for key in older {
+            store::revoke(tx, ctx.tenant_id, key.key_id, ctx.now)?;
         }
-        [older @ .., current] => {
-            for key in older {
-                store::revoke(tx, ctx.tenant_id, key.key_id, ctx.now)?;
-            }
-            store::revoke(tx, ctx.tenant_id, current.key_id, deadline)?;
-        }
-        [] => {}
+        store::revoke(tx, ctx.tenant_id, newest.key_id, ctx.now.plus_seconds(grace_seconds))?;
+    } else {
+        store::revoke(tx, ctx.tenant_id, newest.key_id, ctx.now)?;
     }
-    let (next, minted) = insert(tx, ctx, secrets, &NewKey::successor(newest), named.lineage_id)?;
+    let (next, minted) = insert(tx, ctx, secrets, &NewKey::successor(newest), lineage_id)?;
     ctx.change(newest.key_id.text(), next.key_id.text());
     Ok((next, minted))
+}
+
+/// The live keys of a lineage, the one without a deadline last, and the lineage locked until the transaction ends.
+fn lock_live(tx: &mut Tx<'_>, ctx: &Ctx, lineage_id: LineageId) -> Result<Vec<Key>, Fault> {
+    // A key that another rotation made while this one waited for its lock is seen by the second statement only.
+    store::lineage(tx, ctx.tenant_id, lineage_id)?;
+    let mut live = store::lineage(tx, ctx.tenant_id, lineage_id)?;
+    live.retain(|key| ensure_live(key, ctx.now).is_ok());
+    // Not by id: the ids of two nodes are only as ordered as their clocks are.
+    live.sort_by_key(|key| (key.revoked_at.is_none(), key.revoked_at, key.key_id));
+    Ok(live)
 }
 
 /// Publishes the end of a key and returns its lineage. The caller must drain that gate before it answers.
@@ -256,7 +259,11 @@ pub async fn note_use(kernel: &Kernel, key: &Key) -> Result<(), Fault> {
         None => kernel.db.write(tenant_id, touch).await,
         Some(last) if now.micros() - last.micros() >= 60_000_000 => {
             let db = kernel.db.clone();
-            tokio::spawn(async move { db.write(tenant_id, touch).await.inspect_err(|fault| tracing::warn!(?fault, "last use not noted")) });
+            tokio::spawn(async move {
+                db.write(tenant_id, touch)
+                    .await
+                    .inspect_err(|fault| tracing::warn!(?fault, "last use not noted"))
+            });
             Ok(())
         }
         Some(_) => Ok(()),

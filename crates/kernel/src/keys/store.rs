@@ -17,7 +17,8 @@ const LIST: &str = "SELECT tenant_id, key_id, lineage_id, environment, service, 
 const LINEAGE: &str = "SELECT tenant_id, key_id, lineage_id, environment, service, kind, scopes, label, last_four, pair_mac, \
     rate_limit_per_minute, created_at_us, last_used_at_us, expires_at_us, revoked_at_us FROM api_key \
     WHERE tenant_id = ?1 AND lineage_id = ?2 ORDER BY key_id FOR UPDATE";
-const REVOKE: &str = "UPDATE api_key SET revoked_at_us = ?3 WHERE tenant_id = ?1 AND key_id = ?2";
+const REVOKE: &str = "UPDATE api_key SET revoked_at_us = ?3 WHERE tenant_id = ?1 AND key_id = ?2 \
+    AND (revoked_at_us IS NULL OR revoked_at_us > ?3)";
 const TOUCH: &str = "UPDATE api_key SET last_used_at_us = ?3 WHERE tenant_id = ?1 AND key_id = ?2 \
     AND (last_used_at_us IS NULL OR last_used_at_us < ?3)";
 const FIND_CREDENTIAL: &str = "SELECT tenant_id, kind, object_id FROM credential WHERE mac = ?1";
@@ -62,7 +63,7 @@ pub(super) fn list(
     Ok(tx.all(LIST, args![tenant_id, environment, after, limit], key)?)
 }
 
-/// Oldest first, locked, so that two rotations of one lineage follow each other.
+/// Locked, so that two rotations of one lineage follow each other.
 pub(super) fn lineage(
     tx: &mut Tx<'_>,
     tenant_id: TenantId,
@@ -71,6 +72,7 @@ pub(super) fn lineage(
     Ok(tx.all(LINEAGE, args![tenant_id, lineage_id], key)?)
 }
 
+/// Ends a key at `at`, unless it ends before that anyway: an end is never put off.
 pub(super) fn revoke(
     tx: &mut Tx<'_>,
     tenant_id: TenantId,

@@ -1,10 +1,10 @@
 //! The proof that a ledger holds: every balance equals its transfers, every held sum its open holds,
-//! no floor is broken, and everything together sums to zero.
+//! every resolved hold has its one transfer, no floor is broken, and each environment and unit sums to zero.
 
 use std::collections::HashMap;
 
-use base::Fault;
 use base::id::{AccountId, TenantId};
+use base::{Environment, Fault};
 use db::{Row, Tx, args};
 use serde::Serialize;
 
@@ -19,11 +19,19 @@ pub(super) const SUMS: &str = "SELECT account_id, unit, CAST(SUM(delta) AS BIGIN
     GROUP BY account_id, unit";
 pub(super) const HELD: &str = "SELECT account_id, CAST(SUM(amount) AS BIGINT) AS held FROM hold \
     WHERE tenant_id = ?1 AND resolved_at_us IS NULL GROUP BY account_id";
-pub(super) const OVERDRAWN_HOLDS: &str = "SELECT hold.hold_id FROM hold JOIN transfer ON transfer.tenant_id = hold.tenant_id \
-    AND transfer.hold_id = hold.hold_id WHERE hold.tenant_id = ?1 \
-    AND (transfer.amount > hold.amount OR hold.resolved_at_us IS NULL) LIMIT 100";
+pub(super) const BAD_HOLDS: &str = "SELECT hold.hold_id AS hold_id, CASE \
+    WHEN transfer.transfer_id IS NULL THEN 'resolved without a transfer' \
+    WHEN transfer.debit_account_id <> hold.account_id THEN 'resolved against another account' \
+    ELSE 'captured above its amount, or resolved and still open' END AS problem \
+    FROM hold LEFT JOIN transfer ON transfer.tenant_id = hold.tenant_id AND transfer.hold_id = hold.hold_id \
+    WHERE hold.tenant_id = ?1 AND (transfer.amount > hold.amount OR transfer.debit_account_id <> hold.account_id \
+    OR (hold.resolved_at_us IS NULL) <> (transfer.transfer_id IS NULL)) LIMIT 100";
+pub(super) const STRAY_RESOLUTIONS: &str = "SELECT transfer.transfer_id AS transfer_id FROM transfer LEFT JOIN hold \
+    ON hold.tenant_id = transfer.tenant_id AND hold.hold_id = transfer.hold_id \
+    WHERE transfer.tenant_id = ?1 AND hold.hold_id IS NULL \
+    AND (transfer.hold_id IS NOT NULL OR transfer.kind IN ('capture', 'void', 'expire')) LIMIT 100";
 
-pub const STATEMENTS: &[&str] = &[ACCOUNTS, SUMS, HELD, OVERDRAWN_HOLDS];
+pub const STATEMENTS: &[&str] = &[ACCOUNTS, SUMS, HELD, BAD_HOLDS, STRAY_RESOLUTIONS];
 
 /// No more violations than this are listed.
 const VIOLATIONS_MAX: usize = 100;
@@ -62,13 +70,14 @@ pub fn check(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Report, Fault> {
         .all(HELD, args![tenant_id], |row| Ok((row.id("account_id")?, row.int("held")?)))?
         .into_iter()
         .collect();
-    let overdrawn = tx.all(OVERDRAWN_HOLDS, args![tenant_id], |row| row.text("hold_id"))?;
+    let mut violations = tx.all(BAD_HOLDS, args![tenant_id], |row| {
+        Ok(format!("{}: {}", row.text("hold_id")?, row.text("problem")?))
+    })?;
+    violations.extend(tx.all(STRAY_RESOLUTIONS, args![tenant_id], |row| {
+        Ok(format!("{}: resolves no such hold", row.text("transfer_id")?))
+    })?);
     let entries: i64 = sums.iter().map(|sum| sum.entries).sum();
 
-    let mut violations: Vec<String> = overdrawn
-        .into_iter()
-        .map(|hold| format!("{hold}: captured above its amount, or resolved and still open"))
-        .collect();
     let derived: HashMap<(AccountId, &str), i64> =
         sums.iter().map(|sum| ((sum.account_id, sum.unit.name()), sum.balance)).collect();
     for account in &accounts {
@@ -118,7 +127,7 @@ fn violations_of(account: &Account, derived: i64, held: i64) -> Vec<String> {
     if held != account.held {
         found.push(format!("{id}: held says {} and the open holds say {held}", account.held));
     }
-    if account.balance - account.held < account.floor {
+    if account.balance.saturating_sub(account.held) < account.floor {
         found.push(format!(
             "{id}: balance {} less held {} is below the floor {}",
             account.balance, account.held, account.floor
@@ -132,26 +141,39 @@ fn strangers(tenant_id: TenantId, accounts: &[Account], sums: &[Sum]) -> Vec<Str
     let units: HashMap<AccountId, Unit> =
         accounts.iter().map(|account| (account.account_id, account.unit)).collect();
     sums.iter()
-        .filter(|sum| SystemAccount::of(tenant_id, sum.account_id).is_none())
+        .filter(|sum| system_environment(tenant_id, sum).is_none())
         .filter(|sum| units.get(&sum.account_id) != Some(&sum.unit))
         .map(|sum| format!("{}: transfers of {} without such an account", sum.account_id, sum.unit.name()))
         .collect()
 }
 
-/// Stored balances and derived system accounts must sum to zero in each unit.
+/// The environment whose system account of the sum's own unit this is, if it is one.
+fn system_environment(tenant_id: TenantId, sum: &Sum) -> Option<Environment> {
+    let is_of = |environment: Environment| {
+        [SystemAccount::Issued, SystemAccount::Revenue, SystemAccount::Refunds]
+            .iter()
+            .any(|account| account.id(tenant_id, environment, sum.unit) == sum.account_id)
+    };
+    Environment::ALL.iter().copied().find(|&environment| is_of(environment))
+}
+
+/// Stored balances and derived system accounts must sum to zero in each environment and unit.
 fn imbalances(tenant_id: TenantId, accounts: &[Account], sums: &[Sum]) -> Vec<String> {
+    let books = |unit| Environment::ALL.iter().map(move |&environment| (environment, unit));
     [Unit::Credit, Unit::Point]
         .into_iter()
-        .filter_map(|unit| {
-            let stored: i64 =
-                accounts.iter().filter(|account| account.unit == unit).map(|account| account.balance).sum();
-            let derived: i64 = sums
+        .flat_map(books)
+        .filter_map(|(environment, unit)| {
+            let own = accounts.iter().filter(|own| (own.environment, own.unit) == (environment, unit));
+            let stored: i128 = own.map(|account| i128::from(account.balance)).sum();
+            let derived: i128 = sums
                 .iter()
-                .filter(|sum| sum.unit == unit && SystemAccount::of(tenant_id, sum.account_id).is_some())
-                .map(|sum| sum.balance)
+                .filter(|sum| sum.unit == unit && system_environment(tenant_id, sum) == Some(environment))
+                .map(|sum| i128::from(sum.balance))
                 .sum();
-            (stored + derived != 0)
-                .then(|| format!("{tenant_id}: {}s sum to {} instead of 0", unit.name(), stored + derived))
+            let total = stored + derived;
+            (total != 0)
+                .then(|| format!("{tenant_id}: {environment} {}s sum to {total} instead of 0", unit.name()))
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use base::Fault;
 use base::id::{AccountId, HoldId, TenantId};
 use db::Tx;
 
-use super::model::{SystemAccount, Transfer, TransferKind};
+use super::model::{Account, SystemAccount, Transfer, TransferKind};
 use super::store::{self, Hold};
 use crate::ctx::Ctx;
 
@@ -39,9 +39,9 @@ pub fn hold(
 /// Charges `amount` of a hold and frees the rest.
 ///
 /// # Errors
-/// More than was held; a hold that was resolved or has expired; not found; a database failure.
+/// More than was held; a frozen account; a hold that was resolved or has expired; not found; a database failure.
 pub fn capture(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId, amount: i64) -> Result<Transfer, Fault> {
-    let hold = lock_open(tx, ctx.tenant_id, hold_id)?;
+    let (account, hold) = lock_open(tx, ctx.tenant_id, hold_id)?;
     if hold.expires_at <= ctx.now {
         return Err(Fault::conflict("The hold has expired."));
     }
@@ -51,7 +51,8 @@ pub fn capture(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId, amount: i64) -> Resu
             hold.amount
         )));
     }
-    resolve(tx, ctx, &hold, TransferKind::Capture, amount)
+    account.ensure_not_frozen()?;
+    resolve(tx, ctx, &account, &hold, TransferKind::Capture, amount)
 }
 
 /// Frees a hold without a charge.
@@ -59,8 +60,8 @@ pub fn capture(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId, amount: i64) -> Resu
 /// # Errors
 /// A hold that was resolved; not found; a database failure.
 pub fn void(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId) -> Result<Transfer, Fault> {
-    let hold = lock_open(tx, ctx.tenant_id, hold_id)?;
-    resolve(tx, ctx, &hold, TransferKind::Void, 0)
+    let (account, hold) = lock_open(tx, ctx.tenant_id, hold_id)?;
+    resolve(tx, ctx, &account, &hold, TransferKind::Void, 0)
 }
 
 /// Frees up to `limit` holds of the tenant whose time is over, and says how many.
@@ -68,35 +69,46 @@ pub fn void(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId) -> Result<Transfer, Fau
 /// # Errors
 /// A database failure.
 pub fn expire_due(tx: &mut Tx<'_>, ctx: &Ctx, limit: i64) -> Result<usize, Fault> {
-    let due = store::due_holds(tx, ctx.tenant_id, ctx.now, limit)?;
-    for hold_id in &due {
-        let hold = lock_open(tx, ctx.tenant_id, *hold_id)?;
-        resolve(tx, ctx, &hold, TransferKind::Expire, 0)?;
+    let mut due = store::due_holds(tx, ctx.tenant_id, ctx.now, limit)?;
+    // Accounts are locked in the order of their ids, here as everywhere.
+    due.sort_unstable();
+    let mut count = 0;
+    for (_, hold_id) in due {
+        let (account, hold) = lock(tx, ctx.tenant_id, hold_id)?;
+        // Somebody else may have resolved it while this one waited for the account.
+        if !hold.is_resolved {
+            resolve(tx, ctx, &account, &hold, TransferKind::Expire, 0)?;
+            count += 1;
+        }
     }
-    Ok(due.len())
+    Ok(count)
+}
+
+fn lock_open(tx: &mut Tx<'_>, tenant_id: TenantId, hold_id: HoldId) -> Result<(Account, Hold), Fault> {
+    let (account, hold) = lock(tx, tenant_id, hold_id)?;
+    if hold.is_resolved {
+        return Err(Fault::conflict("The hold was captured, voided or expired before."));
+    }
+    Ok((account, hold))
 }
 
 /// Locks the account first, as everything does, and then reads the hold.
-fn lock_open(tx: &mut Tx<'_>, tenant_id: TenantId, hold_id: HoldId) -> Result<Hold, Fault> {
+fn lock(tx: &mut Tx<'_>, tenant_id: TenantId, hold_id: HoldId) -> Result<(Account, Hold), Fault> {
     let missing = || Fault::not_found("hold");
     let seen = store::find_hold(tx, tenant_id, hold_id)?.ok_or_else(missing)?;
-    super::lock(tx, tenant_id, seen.account_id)?;
+    let account = super::lock(tx, tenant_id, seen.account_id)?;
     let hold = store::find_hold(tx, tenant_id, hold_id)?.ok_or_else(missing)?;
-    if hold.is_resolved {
-        Err(Fault::conflict("The hold was captured, voided or expired before."))
-    } else {
-        Ok(hold)
-    }
+    Ok((account, hold))
 }
 
 fn resolve(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
+    account: &Account,
     hold: &Hold,
     kind: TransferKind,
     amount: i64,
 ) -> Result<Transfer, Fault> {
-    let account = super::find(tx, ctx.tenant_id, hold.account_id)?;
     let revenue = SystemAccount::Revenue.id(ctx.tenant_id, account.environment, account.unit);
     let transfer = Transfer {
         hold_id: Some(hold.hold_id),

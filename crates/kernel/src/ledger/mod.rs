@@ -93,10 +93,7 @@ pub fn grant(
     };
     store::insert_transfer(tx, ctx.tenant_id, &transfer).map_err(|error| {
         if error.is_constraint("transfer_reference") {
-            Fault::new(
-                Code::AlreadyExists,
-                "This reference was booked before on this account.".to_owned(),
-            )
+            Fault::new(Code::AlreadyExists, "This reference was booked before on this account.".to_owned())
         } else {
             error.into()
         }

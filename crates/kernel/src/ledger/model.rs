@@ -131,10 +131,15 @@ impl Account {
         self.balance.saturating_sub(self.held).saturating_sub(self.floor)
     }
 
-    pub(super) fn ensure_can_spend(&self, amount: i64) -> Result<(), Fault> {
-        if self.frozen_at.is_some() {
-            return Err(Fault::new(Code::InsufficientCredits, "The account is banned."));
+    pub(super) fn ensure_not_frozen(&self) -> Result<(), Fault> {
+        match self.frozen_at {
+            Some(_) => Err(Fault::new(Code::InsufficientCredits, "The account is banned.")),
+            None => Ok(()),
         }
+    }
+
+    pub(super) fn ensure_can_spend(&self, amount: i64) -> Result<(), Fault> {
+        self.ensure_not_frozen()?;
         if self.available() < amount {
             return Err(Fault::new(
                 Code::InsufficientCredits,

@@ -27,7 +27,7 @@ const INSERT_HOLD: &str = "INSERT INTO hold (tenant_id, hold_id, account_id, amo
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const FIND_HOLD: &str = "SELECT hold_id, account_id, amount, price_id, expires_at_us, resolved_at_us FROM hold \
     WHERE tenant_id = ?1 AND hold_id = ?2";
-const DUE_HOLDS: &str = "SELECT hold_id FROM hold WHERE tenant_id = ?1 AND resolved_at_us IS NULL AND expires_at_us <= ?2 \
+const DUE_HOLDS: &str = "SELECT account_id, hold_id FROM hold WHERE tenant_id = ?1 AND resolved_at_us IS NULL AND expires_at_us <= ?2 \
     ORDER BY expires_at_us, hold_id LIMIT ?3";
 const RESOLVE_HOLD: &str = "UPDATE hold SET resolved_at_us = ?3 WHERE tenant_id = ?1 AND hold_id = ?2";
 const FIND_PRICE: &str =
@@ -232,8 +232,9 @@ pub(super) fn due_holds(
     tenant_id: TenantId,
     now: Timestamp,
     limit: i64,
-) -> Result<Vec<HoldId>, Fault> {
-    Ok(tx.all(DUE_HOLDS, args![tenant_id, now, limit], |row| row.id("hold_id"))?)
+) -> Result<Vec<(AccountId, HoldId)>, Fault> {
+    let due = |row: &Row<'_>| Ok((row.id("account_id")?, row.id("hold_id")?));
+    Ok(tx.all(DUE_HOLDS, args![tenant_id, now, limit], due)?)
 }
 
 pub(super) fn resolve_hold(

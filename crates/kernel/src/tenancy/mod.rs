@@ -3,19 +3,22 @@
 //! States: active ⇄ suspended → closed. A tenant is never deleted.
 //! Tables: `tenant`, `gate`, `operator`.
 //!
-//! A gate makes revocation exact. Every command locks the gates of its tenant and of its key lineage in share,
+//! A gate makes revocation exact. Every command locks the gates of its tenant and of its key in share,
 //! and only then, in a later statement, reads whether both are still live.
 //! Whoever suspends or revokes first commits the new state, which turns newcomers away before they reach the gate,
 //! and then updates the gate, which waits for those inside. When that returns, no later charge can commit.
+//! Every key has a gate of its own: a wait for a revoked key never queues behind the busy ones of its lineage.
+//! A key's gate that was ever drained stays shut, so that a node whose clock is behind, and to which the revocation
+//! still lies ahead, honours it too.
 
 mod store;
 
-use base::id::TenantId;
+use base::id::{LineageId, TenantId};
 use base::{Code, Environment, Fault, Timestamp};
 use db::Tx;
 
 use crate::ctx::Ctx;
-use crate::ledger;
+use crate::{keys, ledger};
 
 pub use store::STATEMENTS;
 
@@ -118,9 +121,12 @@ pub fn list(tx: &mut Tx<'_>, after: Option<TenantId>, limit: i64) -> Result<Vec<
 pub fn set_status(tx: &mut Tx<'_>, ctx: &mut Ctx, status: Status, reason: &str) -> Result<Tenant, Fault> {
     let tenant = find(tx, ctx.tenant_id)?;
     if tenant.status == Status::Closed && status != Status::Closed {
-        return Err(Fault::conflict("The tenant is closed for good. Create a new one."));
+        return Err(closed());
     }
-    store::set_status(tx, ctx, status, reason)?;
+    // It was read without a lock: somebody else may have closed it since.
+    if !store::set_status(tx, ctx, status, reason)? {
+        return Err(closed());
+    }
     ctx.change(tenant.status.name(), status.name());
     Ok(Tenant { status, ..tenant })
 }
@@ -137,6 +143,10 @@ pub fn approve_live(tx: &mut Tx<'_>, ctx: &mut Ctx) -> Result<Tenant, Fault> {
     Ok(after)
 }
 
+fn closed() -> Fault {
+    Fault::conflict("The tenant is closed for good. Create a new one.")
+}
+
 /// # Errors
 /// [`Code::TenantInactive`] when the tenant is not active; not found; a database failure.
 pub fn ensure_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> {
@@ -150,7 +160,7 @@ pub fn ensure_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> 
     }
 }
 
-/// Makes the gate of a tenant or lineage.
+/// Makes the gate of a tenant or key.
 ///
 /// # Errors
 /// A database failure.
@@ -158,20 +168,40 @@ pub fn open_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<
     store::insert_gate(tx, tenant_id, subject)
 }
 
-/// Locks the gates of a tenant and, if given, of a lineage, in share, until the transaction ends.
+/// Locks the gates of a tenant and, if given, of a key, in share, until the transaction ends.
 ///
 /// # Errors
-/// A database failure, or a lock that was not free in time.
-pub fn enter(tx: &mut Tx<'_>, tenant_id: TenantId, lineage: Option<&str>) -> Result<(), Fault> {
-    store::lock_gates(tx, tenant_id, &tenant_id.text(), lineage.unwrap_or_default())
+/// [`Code::CredentialInvalid`] when the key's gate is shut; a missing gate, since the key's revocation could not be
+/// exact; a database failure, or a lock that was not free in time.
+pub fn enter(tx: &mut Tx<'_>, tenant_id: TenantId, key: Option<&str>) -> Result<(), Fault> {
+    let tenant = tenant_id.text();
+    let gates = store::lock_gates(tx, tenant_id, &tenant, key.unwrap_or_default())?;
+    let Some(key) = key else { return Ok(()) };
+    let epoch = |wanted: &str| gates.iter().find(|(subject, _)| subject == wanted).map(|(_, epoch)| *epoch);
+    match (epoch(&tenant), epoch(key)) {
+        (Some(_), Some(0)) => Ok(()),
+        (Some(_), Some(_)) => Err(keys::invalid()),
+        (None, _) | (_, None) => Err(Fault::internal(format!("{key} or its tenant has no gate"))),
+    }
 }
 
 /// Waits until every command that is inside a gate has ended. Must be in a later transaction than the new state.
+/// For a lineage, that is the gates of those of its keys that are revoked at `now`.
 ///
 /// # Errors
-/// A database failure, or commands that did not end in time: the new state holds, the wait may be repeated.
-pub fn drain(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
-    store::bump_gate(tx, tenant_id, subject)
+/// A subject without a gate; a database failure, or commands that did not end in time: the new state holds, the
+/// wait may be repeated.
+pub fn drain(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str, now: Timestamp) -> Result<(), Fault> {
+    let subjects = match subject.parse::<LineageId>() {
+        Ok(_) => store::dead_keys(tx, tenant_id, subject, now)?,
+        Err(_) => vec![subject.to_owned()],
+    };
+    for subject in subjects {
+        if !store::bump_gate(tx, tenant_id, &subject)? {
+            return Err(Fault::internal(format!("{subject} has no gate to drain")));
+        }
+    }
+    Ok(())
 }
 
 /// The version of a root secret that the installation uses, if it was ever rotated.

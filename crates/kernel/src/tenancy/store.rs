@@ -12,14 +12,15 @@ const FIND: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live
 const LIST: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us FROM tenant \
     WHERE tenant_id > ?1 ORDER BY tenant_id LIMIT ?2";
 const STATUS: &str = "SELECT status FROM tenant WHERE tenant_id = ?1";
-const SET_STATUS: &str =
-    "UPDATE tenant SET status = ?2, status_reason = ?3, closed_at_us = ?4 WHERE tenant_id = ?1";
+const SET_STATUS: &str = "UPDATE tenant SET status = ?2, status_reason = ?3, closed_at_us = COALESCE(closed_at_us, ?4) \
+    WHERE tenant_id = ?1 AND (status <> 'closed' OR ?2 = 'closed')";
 const APPROVE_LIVE: &str =
     "UPDATE tenant SET live_approved_at_us = ?2 WHERE tenant_id = ?1 AND live_approved_at_us IS NULL";
 const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUES (?1, ?2, 0)";
-const LOCK_GATES: &str = "SELECT subject_id FROM gate WHERE tenant_id = ?1 AND (subject_id = ?2 OR subject_id = ?3) \
+const LOCK_GATES: &str = "SELECT subject_id, epoch FROM gate WHERE tenant_id = ?1 AND (subject_id = ?2 OR subject_id = ?3) \
     ORDER BY subject_id FOR SHARE";
 const BUMP_GATE: &str = "UPDATE gate SET epoch = epoch + 1 WHERE tenant_id = ?1 AND subject_id = ?2";
+const DEAD_KEYS: &str = "SELECT key_id FROM api_key WHERE tenant_id = ?1 AND lineage_id = ?2 AND revoked_at_us <= ?3 ORDER BY key_id";
 const ACTIVE_SECRET: &str =
     "SELECT version FROM secret_activation WHERE kind = ?1 ORDER BY version DESC LIMIT 1";
 const ACTIVATE_SECRET: &str = "INSERT INTO secret_activation (kind, version, activated_at_us) VALUES (?1, ?2, ?3) \
@@ -35,6 +36,7 @@ pub const STATEMENTS: &[&str] = &[
     INSERT_GATE,
     LOCK_GATES,
     BUMP_GATE,
+    DEAD_KEYS,
     ACTIVE_SECRET,
     ACTIVATE_SECRET,
 ];
@@ -67,10 +69,10 @@ pub(super) fn status(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Stat
     Ok(tx.opt(STATUS, args![tenant_id], status_of)?)
 }
 
-pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: Status, reason: &str) -> Result<(), Fault> {
+/// `false` when the tenant is closed and is to be something else.
+pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: Status, reason: &str) -> Result<bool, Fault> {
     let closed_at = (status == Status::Closed).then_some(ctx.now);
-    tx.exec(SET_STATUS, args![ctx.tenant_id, status.name(), reason, closed_at])?;
-    Ok(())
+    Ok(tx.exec(SET_STATUS, args![ctx.tenant_id, status.name(), reason, closed_at])? == 1)
 }
 
 pub(super) fn approve_live(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Fault> {
@@ -83,19 +85,30 @@ pub(super) fn insert_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -
     Ok(())
 }
 
+/// The subjects and epochs of the gates that are there.
 pub(super) fn lock_gates(
     tx: &mut Tx<'_>,
     tenant_id: TenantId,
     tenant: &str,
-    lineage: &str,
-) -> Result<(), Fault> {
-    tx.all(LOCK_GATES, args![tenant_id, tenant, lineage], |_| Ok(()))?;
-    Ok(())
+    key: &str,
+) -> Result<Vec<(String, i64)>, Fault> {
+    let gate = |row: &Row<'_>| Ok((row.text("subject_id")?, row.int("epoch")?));
+    Ok(tx.all(LOCK_GATES, args![tenant_id, tenant, key], gate)?)
 }
 
-pub(super) fn bump_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
-    tx.exec(BUMP_GATE, args![tenant_id, subject])?;
-    Ok(())
+/// `false` when there is no such gate.
+pub(super) fn bump_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<bool, Fault> {
+    Ok(tx.exec(BUMP_GATE, args![tenant_id, subject])? == 1)
+}
+
+/// The gates of a lineage's keys that are revoked at `now`.
+pub(super) fn dead_keys(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    lineage: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, Fault> {
+    Ok(tx.all(DEAD_KEYS, args![tenant_id, lineage, now], |row| row.text("key_id"))?)
 }
 
 fn tenant(row: &Row<'_>) -> Result<Tenant, db::Error> {
