@@ -10,8 +10,9 @@ use kernel::migrations::MIGRATIONS;
 use kernel::{Clock, Kernel, Random, Secrets, tenancy};
 use services::quota::Quota;
 use services::{platform, quota};
+use utoipa::openapi::OpenApi;
 use web::health::{Readiness, ReadinessCheck};
-use web::{Edge, EdgeSettings, RequestIds, Site, docs, health};
+use web::{About, Api, Edge, EdgeSettings, RequestIds, Site, docs, health};
 
 use crate::config::Config;
 use crate::operator;
@@ -68,9 +69,14 @@ impl App {
         docs::pages(site).edge(self.request_ids(), self.settings)
     }
 
+    /// Whether this process lives and is ready, and nothing else.
+    pub fn health_site(&self) -> Site {
+        Site::new().api(health::api(self.readiness()))
+    }
+
     /// What the operator's listener answers, and the command line when no server runs.
     pub fn operator_site(&self) -> Site {
-        Site::new().api(health::api(self.readiness())).api(operator::api(self.clone()))
+        self.health_site().api(operator::api(self.clone()))
     }
 
     /// The edge of a private listener.
@@ -98,4 +104,19 @@ impl App {
             Readiness { reasons }
         })
     }
+}
+
+/// The OpenAPI document of every service, the operator's included. It needs no database.
+#[must_use]
+pub fn documents() -> Vec<(About, OpenApi)> {
+    fn of<S: Clone + Send + Sync + 'static>(api: &Api<S>) -> (About, OpenApi) {
+        let (about, document) = api.document();
+        (about, document.clone())
+    }
+    vec![
+        of(&health::described()),
+        of(&platform::api::described(|handlers| handlers)),
+        of(&quota::api::described(|handlers| handlers)),
+        of(&operator::described(|handlers| handlers)),
+    ]
 }

@@ -23,13 +23,21 @@ pub struct Ask {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
+    /// As it was sent.
+    pub text: String,
     pub body: Value,
 }
 
 impl Ask {
     #[must_use]
     pub fn get(path: impl Into<String>, token: &str) -> Self {
-        Self { method: Method::GET, path: path.into(), token: token.to_owned(), headers: Vec::new(), body: None }
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            token: token.to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     #[must_use]
@@ -42,7 +50,8 @@ impl Ask {
     /// # Errors
     /// A path or header that no request may have.
     pub fn into_request(self, authority: &str) -> Result<Request<Full<Bytes>>, Fault> {
-        let mut builder = Request::builder().method(self.method).uri(self.path).header(header::HOST, authority);
+        let mut builder =
+            Request::builder().method(self.method).uri(self.path).header(header::HOST, authority);
         if !self.token.is_empty() {
             builder = builder.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
         }
@@ -71,10 +80,10 @@ impl Answer {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let status = response.status();
-        let bytes = response.into_body().collect().await.map_err(|error| lost(error))?.to_bytes();
-        let body = serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Ok(Self { status, body })
+        let bytes = response.into_body().collect().await.map_err(lost)?.to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
+        Ok(Self { status, text, body })
     }
 }
 
@@ -84,11 +93,11 @@ impl Answer {
 /// A server that is not there or went away.
 pub async fn send(authority: &str, ask: Ask) -> Result<Answer, Fault> {
     let request = ask.into_request(authority)?;
-    let stream = TcpStream::connect(authority).await.map_err(|error| lost(error))?;
+    let stream = TcpStream::connect(authority).await.map_err(lost)?;
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(error))?;
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     let connection = tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(|error| lost(error))?;
+    let response = sender.send_request(request).await.map_err(lost)?;
     let answer = Answer::read(response).await;
     connection.abort();
     answer

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 use base::{Fault, Secret};
 use serde::{Deserialize, Serialize};
 
+use crate::cli::{COMMON, SERVER};
+
+/// The data folder, unless said otherwise.
+pub(crate) const DATA: &str = "attestry-data";
+
 /// Where a server's data and secrets are, and which sockets it opens.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -39,34 +44,34 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Folder of the database and the secrets file [default: ./attestry-data]
-    #[arg(long, env = "ATTESTRY_DATA", global = true, value_name = "DIR")]
+    #[arg(long, env = "ATTESTRY_DATA", help_heading = COMMON, hide_env_values = true, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// PostgreSQL URL; without it SQLite in the data folder
-    #[arg(long, env = "ATTESTRY_DATABASE", global = true, value_name = "URL", hide_env_values = true)]
+    #[arg(long, env = "ATTESTRY_DATABASE", help_heading = COMMON, global = true, value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
     /// Address of the public API [default: 127.0.0.1:8080]
-    #[arg(long, env = "ATTESTRY_LISTEN", global = true, value_name = "ADDR")]
+    #[arg(long, env = "ATTESTRY_LISTEN", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
     /// Address of the operator API; keep it private [default: 127.0.0.1:8081]
-    #[arg(long, env = "ATTESTRY_OPERATOR_LISTEN", global = true, value_name = "ADDR")]
+    #[arg(long, env = "ATTESTRY_OPERATOR_LISTEN", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "ADDR")]
     pub operator_listen: Option<SocketAddr>,
     /// One more address for /metrics alone
-    #[arg(long, env = "ATTESTRY_METRICS_LISTEN", global = true, value_name = "ADDR")]
+    #[arg(long, env = "ATTESTRY_METRICS_LISTEN", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
     /// Default requests a minute per key, 0 for none
-    #[arg(long, env = "ATTESTRY_RATE_LIMIT", global = true, value_name = "N")]
+    #[arg(long, env = "ATTESTRY_RATE_LIMIT", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "N")]
     pub rate_limit: Option<u32>,
     /// PostgreSQL connections [default: 16]
-    #[arg(long, env = "ATTESTRY_CONNECTIONS", global = true, value_name = "N")]
+    #[arg(long, env = "ATTESTRY_CONNECTIONS", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "N")]
     pub connections: Option<usize>,
     /// Callers reach this server by https only, through a proxy
-    #[arg(long, env = "ATTESTRY_HTTPS", global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, env = "ATTESTRY_HTTPS", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub https: Option<bool>,
     /// Longest wait for a request body in milliseconds [default: 10000]
-    #[arg(long, env = "ATTESTRY_BODY_DEADLINE_MS", global = true, value_name = "N")]
+    #[arg(long, env = "ATTESTRY_BODY_DEADLINE_MS", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "N")]
     pub body_deadline_ms: Option<u64>,
     /// Form of the log on stderr [default: text]
-    #[arg(long, env = "ATTESTRY_LOG_FORMAT", global = true, value_name = "FORM")]
+    #[arg(long, env = "ATTESTRY_LOG_FORMAT", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "FORM")]
     pub log: Option<LogFormat>,
 }
 
@@ -76,9 +81,11 @@ impl Layer {
     /// # Errors
     /// When it cannot be read, or says something that no setting is: the message names line and key.
     pub fn read(path: &Path) -> Result<Self, Fault> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Fault::invalid("config", format!("{} cannot be read: {error}", path.display())))?;
-        toml::from_str(&text).map_err(|error| Fault::invalid("config", format!("{}: {error}", path.display())))
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Fault::invalid("config", format!("{} cannot be read: {error}", path.display()))
+        })?;
+        toml::from_str(&text)
+            .map_err(|error| Fault::invalid("config", format!("{}: {error}", path.display())))
     }
 
     /// What this layer does not say, the layer below says.
@@ -112,7 +119,7 @@ impl Layer {
             return Err(Fault::invalid("body_deadline_ms", "must be 1 to 600000"));
         }
         Ok(Config {
-            data: self.data.unwrap_or_else(|| PathBuf::from("attestry-data")),
+            data: self.data.unwrap_or_else(|| PathBuf::from(DATA)),
             database: self.database.map(Secret::new),
             listen: self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
             operator_listen: self.operator_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8081))),

@@ -1,5 +1,6 @@
 //! Serving: sockets, background work, and an orderly end.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use web::{Site, reply};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::workers;
+use crate::workers::{self, Background};
 
 /// The open sockets of a server.
 #[derive(Debug)]
@@ -23,24 +24,44 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// `public_option` is the option that chooses the public port: it differs between commands.
+    ///
     /// # Errors
     /// An address that is taken or not ours; the message names it and says how to choose another.
-    pub async fn open(config: &Config) -> Result<Self, Fault> {
-        let metrics = match config.metrics_listen {
-            Some(address) => Some(bind(address, "--metrics-listen").await?),
-            None => None,
-        };
+    pub async fn open(config: &Config, public_option: &str) -> Result<Self, Fault> {
         Ok(Self {
-            public: bind(config.listen, "--listen").await?,
+            metrics: open_metrics(config).await?,
+            public: bind(config.listen, public_option).await?,
             operator: bind(config.operator_listen, "--operator-listen").await?,
-            metrics,
         })
     }
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Fault> {
+/// The listener for metrics alone, if there is to be one.
+///
+/// # Errors
+/// As [`Listeners::open`].
+pub async fn open_metrics(config: &Config) -> Result<Option<TcpListener>, Fault> {
+    match config.metrics_listen {
+        Some(address) => Ok(Some(bind(address, "--metrics-listen").await?)),
+        None => Ok(None),
+    }
+}
+
+async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener, Fault> {
     TcpListener::bind(address).await.map_err(|error| {
-        Fault::unavailable(format!("Cannot listen on {address}: {error}. Choose another address with {flag}."))
+        let port = address.port().checked_add(10).unwrap_or(0);
+        let other = match option {
+            "--port" => port.to_string(),
+            _ => SocketAddr::new(address.ip(), port).to_string(),
+        };
+        let what = match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("Port {} on {} is taken by another process.", address.port(), address.ip())
+            }
+            _ => format!("Cannot listen on {address}: {error}."),
+        };
+        Fault::unavailable(format!("{what} Choose another with {option}, for example: {option} {other}"))
     })
 }
 
@@ -53,16 +74,17 @@ pub fn install_metrics() -> Result<PrometheusHandle, Fault> {
 }
 
 /// Serves until `stop` says so, and returns when everything that was acknowledged is on disk.
-pub async fn run(app: App, listeners: Listeners, metrics: PrometheusHandle, stop: watch::Receiver<bool>) {
+pub async fn run(
+    app: App,
+    listeners: Listeners,
+    metrics: PrometheusHandle,
+    stop: watch::Receiver<bool>,
+    background: Background,
+) {
     let limits = ServeLimits::default();
-    let stopped = || {
-        let mut stop = stop.clone();
-        async move {
-            // A sender that is gone is a reason to stop, too.
-            drop(stop.wait_for(|stopping| *stopping).await);
-        }
-    };
-    let background = tokio::spawn(workers::run(app.kernel.clone(), metrics.clone(), stop.clone()));
+    let stopped = || stopped(stop.clone());
+    let background =
+        tokio::spawn(workers::run(app.kernel.clone(), metrics.clone(), background, stop.clone()));
     let operator = app.private_edge(metrics_page(app.operator_site(), metrics.clone()));
     let operator = serve(listeners.operator, operator, limits, stopped());
     let public = serve(listeners.public, app.public_site(), limits, stopped());
@@ -76,6 +98,34 @@ pub async fn run(app: App, listeners: Listeners, metrics: PrometheusHandle, stop
         }
     }
     drop(background.await);
+    close(app).await;
+}
+
+/// Does the background work until `stop` says so.
+pub async fn work(
+    app: App,
+    listener: Option<TcpListener>,
+    metrics: PrometheusHandle,
+    stop: watch::Receiver<bool>,
+) {
+    let background = workers::run(app.kernel.clone(), metrics.clone(), Background::Here, stop.clone());
+    match listener {
+        Some(listener) => {
+            let edge = app.private_edge(metrics_page(app.health_site(), metrics));
+            tokio::join!(background, serve(listener, edge, ServeLimits::default(), stopped(stop)));
+        }
+        None => background.await,
+    }
+    close(app).await;
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // A sender that is gone is a reason to stop, too.
+    drop(stop.wait_for(|stopping| *stopping).await);
+}
+
+/// What was acknowledged is on disk when this returns.
+async fn close(app: App) {
     let db = app.kernel.db.clone();
     drop(app);
     drop(tokio::task::spawn_blocking(move || db.close()).await);
@@ -113,4 +163,3 @@ pub fn stop_signal() -> Result<watch::Receiver<bool>, Fault> {
     });
     Ok(stopping)
 }
-

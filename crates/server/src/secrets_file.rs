@@ -35,6 +35,18 @@ pub fn open(data: &Path, random: &Random) -> Result<SecretsFile, Fault> {
     }
 }
 
+/// Whether there are secrets already, in the folder or in the environment.
+#[must_use]
+pub fn is_there(data: &Path) -> bool {
+    is_from_environment() || path(data).exists()
+}
+
+/// Whether the secrets come from the environment, so that there is no file to change.
+#[must_use]
+pub fn is_from_environment() -> bool {
+    from_environment().is_some()
+}
+
 /// Replaces the file: written beside it, synced, and renamed over it, so that a crash leaves one or the other.
 ///
 /// # Errors
@@ -66,15 +78,19 @@ pub fn path(data: &Path) -> PathBuf {
     data.join(FILE_NAME)
 }
 
-#[expect(clippy::disallowed_methods, reason = "secrets may come from the environment, and are read here only")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "secrets may come from the environment, and are read here only"
+)]
 fn from_environment() -> Option<String> {
     std::env::var(VARIABLE).ok()
 }
 
 fn parse(text: &str, place: &str) -> Result<SecretsFile, Fault> {
     // The parser's message would quote the line, and the line is the secret.
-    toml::from_str(text)
-        .map_err(|_| Fault::invalid("secrets", format!("{place} is not a secrets file; restore it from your backup")))
+    toml::from_str(text).map_err(|_| {
+        Fault::invalid("secrets", format!("{place} is not a secrets file; restore it from your backup"))
+    })
 }
 
 fn refuse_if_shared(path: &Path) -> Result<(), Fault> {

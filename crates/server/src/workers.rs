@@ -16,15 +16,31 @@ const TENANTS_A_PAGE: i64 = 200;
 /// Rows of one transaction, so that requests get their turn in between.
 const CHUNK: i64 = 500;
 
-/// Sweeps every 30 seconds until `stop`.
-pub async fn run(kernel: Kernel, metrics: PrometheusHandle, mut stop: watch::Receiver<bool>) {
+/// Who does the background work of an installation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Background {
+    /// This process.
+    Here,
+    /// An `attestry worker`.
+    Elsewhere,
+}
+
+/// Keeps the metrics small and, where the work is done here, sweeps: every 30 seconds until `stop`.
+pub async fn run(
+    kernel: Kernel,
+    metrics: PrometheusHandle,
+    background: Background,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         tokio::select! {
             _ = stop.wait_for(|stopping| *stopping) => return,
             () = idle() => {}
         }
         metrics.run_upkeep();
-        if let Err(fault) = sweep(&kernel).await {
+        if background == Background::Here
+            && let Err(fault) = sweep(&kernel).await
+        {
             tracing::warn!(?fault, "a sweep was cut short and will be repeated");
         }
     }
@@ -61,7 +77,8 @@ async fn expire_holds(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault>
                 let now = worker.clock.now();
                 let request_id = RequestId::new(now, worker.random.id_bits());
                 let actor = Actor::System { worker: "holds" };
-                let ctx = Ctx::new(tenant_id, Environment::Live, actor, request_id, now, worker.random.clone());
+                let ctx =
+                    Ctx::new(tenant_id, Environment::Live, actor, request_id, now, worker.random.clone());
                 ledger::expire_due(tx, &ctx, CHUNK)
             })
             .await?;

@@ -1,31 +1,43 @@
 //! The command line.
+//!
+//! Exit codes: 0 done; 1 refused, failed, or a check found something; 2 the call or the configuration is wrong.
 
+mod arguments;
+mod connection;
+mod help;
+mod operate;
+mod running;
+mod serving;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use base::Fault;
+use base::{Code, Fault};
 use clap::{Parser, Subcommand};
 
 use crate::app::App;
-use crate::config::{Config, Layer, LogFormat};
-use crate::listen::{self, Listeners};
+use crate::config::Layer;
 
-mod operate;
-mod running;
-
+pub(crate) use help::{COMMON, SERVER};
 pub use running::note_running;
 
-/// A verification platform in one binary.
+const EXIT_WRONG_CALL: u8 = 2;
+
+/// Attestry: a verification platform in one binary
 #[derive(Debug, Parser)]
-#[command(name = "attestry", version, propagate_version = true)]
+#[command(name = "attestry", version, after_help = help::AFTER)]
 struct Arguments {
     #[command(flatten)]
     layer: Layer,
     /// Configuration file in TOML
-    #[arg(long, env = "ATTESTRY_CONFIG", global = true, value_name = "FILE")]
+    #[arg(long, env = "ATTESTRY_CONFIG", help_heading = COMMON, hide_env_values = true, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print the configuration in effect, secrets redacted, and exit
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide = true, help_heading = SERVER)]
     print_config: bool,
     #[command(subcommand)]
     command: Command,
@@ -34,6 +46,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve with two demo tenants, show every service once, and print lines to paste
+    #[command(
+        after_help = "Examples:\n  attestry dev\n  attestry dev --port 9000 --data /tmp/attestry\n  attestry dev --json"
+    )]
     Dev {
         /// Print one JSON line when ready instead of the tour
         #[arg(long)]
@@ -42,8 +57,20 @@ enum Command {
         #[arg(long, value_name = "N")]
         port: Option<u16>,
     },
-    /// Serve
-    Serve,
+    /// Serve, and do the background work
+    #[command(after_help = "Examples:\n  \
+        attestry serve --listen 0.0.0.0:8080\n  \
+        attestry serve --no-workers --database postgres://attestry@db.example/attestry")]
+    Serve {
+        /// Leave the background work to `attestry worker`
+        #[arg(long)]
+        no_workers: bool,
+    },
+    /// Do the background work only, beside servers on PostgreSQL
+    #[command(
+        after_help = "Example:\n  attestry worker --database postgres://attestry@db.example/attestry --metrics-listen 127.0.0.1:9090"
+    )]
+    Worker,
     #[command(flatten)]
     Operate(operate::Operate),
 }
@@ -51,12 +78,15 @@ enum Command {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match help::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     match run(arguments) {
         Ok(code) => code,
         Err(fault) => {
             report(&fault);
-            ExitCode::FAILURE
+            if fault.code == Code::Invalid { ExitCode::from(EXIT_WRONG_CALL) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -73,7 +103,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         print(config.shown().trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    start_log(config.log);
+    let level = if matches!(arguments.command, Command::Operate(_)) { "warn" } else { "info" };
+    serving::start_log(config.log, level);
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| Fault::internal("a second TLS provider is in this process"))?;
@@ -81,26 +112,15 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Dev { json, .. } => {
             let app = App::open(&config)?;
             runtime()?.block_on(crate::dev::run(config, app, json))?;
-            Ok(ExitCode::SUCCESS)
         }
-        Command::Serve => {
+        Command::Serve { no_workers } => {
             let app = App::open(&config)?;
-            runtime()?.block_on(serve(config, app))?;
-            Ok(ExitCode::SUCCESS)
+            runtime()?.block_on(serving::serve(config, app, serving::background(no_workers)))?;
         }
-        Command::Operate(operate) => operate::run(&config, operate),
+        Command::Worker => serving::work(&config)?,
+        Command::Operate(operate) => return operate::run(&config, operate),
     }
-}
-
-async fn serve(config: Config, app: App) -> Result<(), Fault> {
-    let metrics = listen::install_metrics()?;
-    let listeners = Listeners::open(&config).await?;
-    let operator = listeners.operator.local_addr().map_err(Fault::internal)?;
-    note_running(&config, &operator.to_string())?;
-    tracing::info!(listen = %config.listen, %operator, engine = app.kernel.db.engine().name(), "serving");
-    let stop = listen::stop_signal()?;
-    listen::run(app, listeners, metrics, stop).await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One thread a core: every request is short, and what is slow runs on the database's threads.
@@ -108,26 +128,30 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Fault::internal)
 }
 
-fn start_log(form: LogFormat) {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("ATTESTRY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match form {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
+/// Whether text for a person may have colours.
+#[expect(clippy::disallowed_methods, reason = "a convention of terminals, not a setting: see no-color.org")]
+pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Prints a line for the person or script at the other end.
-#[expect(clippy::print_stdout, reason = "standard output is the command line's answer")]
 pub(crate) fn print(line: &str) {
-    println!("{line}");
+    if let Err(error) = writeln!(io::stdout(), "{line}")
+        // A reader like `head` that has seen enough is no failure.
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        print_error(&format!("attestry: the answer could not be written: {error}"));
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a command line says what went wrong")]
+fn print_error(line: &str) {
+    eprintln!("{line}");
+}
+
 fn report(fault: &Fault) {
-    eprintln!("attestry: {fault}");
+    print_error(&format!("attestry: {fault}"));
     if let Some(source) = &fault.source {
-        eprintln!("  because: {source}");
+        print_error(&format!("  because: {source}"));
     }
 }

@@ -9,7 +9,7 @@ use kernel::ledger::{self, wallet_id};
 use kernel::spine::Call;
 use kernel::tenancy::{self, NewTenant};
 use kernel::{Actor, Caller};
-use serde_json::{Value, json};
+use serde::Serialize;
 use services::platform::command::{self as platform, CreateKey, Grant};
 use services::quota::command::{self as quota, CreateToken};
 use services::quota::model::{NewAccount, NewToken};
@@ -22,19 +22,43 @@ const POINTS: i64 = 1_000_000;
 /// How many keys of one sequence may have been revoked before `dev` gives up.
 const SEQUENCE_MAX: u32 = 10_000;
 
-/// The demo tenant of this name, with a live key of every service, as `dev` prints it.
-pub(super) async fn ensure(app: &App, name: &str, title: &str) -> Result<Value, Fault> {
+/// A demo tenant, as `dev --json` prints it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shown {
+    pub(super) tenant_id: String,
+    pub(super) platform: Pair<String>,
+    pub(super) quota: Pair<QuotaKeys>,
+}
+
+/// One thing of each environment.
+#[derive(Debug, Serialize)]
+pub(super) struct Pair<T> {
+    pub(super) test: T,
+    pub(super) live: T,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct QuotaKeys {
+    pub(super) admin: String,
+    pub(super) token: String,
+}
+
+/// The demo tenant of this name, with keys of every service.
+pub(super) async fn ensure(app: &App, name: &str, title: &str) -> Result<Shown, Fault> {
     let demo = Demo { app, name, tenant_id: tenant_id(app, name) };
     demo.ensure_tenant(title).await?;
-    let mut shown = json!({ "tenantId": demo.tenant_id.text(), "platform": {}, "quota": {} });
-    for &environment in Environment::ALL {
-        let platform = demo.key(Service::Platform, KeyKind::Secret, environment).await?;
-        let admin = demo.key(Service::Quota, KeyKind::Admin, environment).await?;
-        let token = demo.token(environment).await?;
-        shown["platform"][environment.name()] = json!(platform.expose());
-        shown["quota"][environment.name()] = json!({ "admin": admin.expose(), "token": token.expose() });
-    }
-    Ok(shown)
+    Ok(Shown {
+        tenant_id: demo.tenant_id.text(),
+        platform: Pair {
+            test: demo.key(Service::Platform, KeyKind::Secret, Environment::Test).await?,
+            live: demo.key(Service::Platform, KeyKind::Secret, Environment::Live).await?,
+        },
+        quota: Pair {
+            test: demo.quota(Environment::Test).await?,
+            live: demo.quota(Environment::Live).await?,
+        },
+    })
 }
 
 /// The same for the same secrets file.
@@ -68,11 +92,21 @@ impl Demo<'_> {
         let grant = Grant { amount: LIVE_CREDITS, reference: "attestry dev".to_owned() };
         let call = self.call(Service::Platform, Environment::Live, Some("attestry dev"));
         kernel.run(call, &platform::GRANT, grant, platform::grant).await?;
-        kernel.db.read(move |tx| ledger::find(tx, tenant_id, wallet_id(tenant_id, Environment::Live))).await?;
+        kernel
+            .db
+            .read(move |tx| ledger::find(tx, tenant_id, wallet_id(tenant_id, Environment::Live)))
+            .await?;
         Ok(())
     }
 
-    async fn key(&self, service: Service, kind: KeyKind, environment: Environment) -> Result<Secret, Fault> {
+    async fn quota(&self, environment: Environment) -> Result<QuotaKeys, Fault> {
+        Ok(QuotaKeys {
+            admin: self.key(Service::Quota, KeyKind::Admin, environment).await?,
+            token: self.token(environment).await?,
+        })
+    }
+
+    async fn key(&self, service: Service, kind: KeyKind, environment: Environment) -> Result<String, Fault> {
         let form = KeyText { service, kind, environment };
         let (secret, label, is_new) = self.next(form).await?;
         if is_new {
@@ -88,10 +122,10 @@ impl Demo<'_> {
             let call = self.call(Service::Platform, environment, None);
             self.app.kernel.run(call, &platform::CREATE_KEY, input, platform::create_key).await?;
         }
-        Ok(secret)
+        Ok(secret.expose().to_owned())
     }
 
-    async fn token(&self, environment: Environment) -> Result<Secret, Fault> {
+    async fn token(&self, environment: Environment) -> Result<String, Fault> {
         let form = KeyText { service: Service::Quota, kind: KeyKind::Token, environment };
         let (secret, label, is_new) = self.next(form).await?;
         if is_new {
@@ -106,7 +140,7 @@ impl Demo<'_> {
             let call = self.call(Service::Quota, environment, None);
             self.app.kernel.run(call, &quota::CREATE_TOKEN, input, quota::create_token).await?;
         }
-        Ok(secret)
+        Ok(secret.expose().to_owned())
     }
 
     async fn account(&self, environment: Environment) -> Result<AccountId, Fault> {

@@ -7,11 +7,25 @@ mod demo;
 mod tour;
 
 use base::Fault;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::listen::{self, Listeners};
+use crate::workers::Background;
+
+/// What other tools build on, in the order in which it is documented: see the README.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    base_url: String,
+    admin_url: String,
+    operator_token: String,
+    pid: u32,
+    engine: &'static str,
+    demo: demo::Shown,
+    other: demo::Shown,
+}
 
 /// Serves with demo tenants; `is_quiet` prints one JSON line instead of the tour.
 ///
@@ -19,34 +33,65 @@ use crate::listen::{self, Listeners};
 /// Whatever keeps the server from starting.
 pub async fn run(config: Config, app: App, is_quiet: bool) -> Result<(), Fault> {
     let metrics = listen::install_metrics()?;
-    let listeners = Listeners::open(&config).await?;
+    let listeners = Listeners::open(&config, "--port").await?;
     let stop = listen::stop_signal()?;
     let local = |listener: &tokio::net::TcpListener| {
         listener.local_addr().map(|address| address.to_string()).map_err(Fault::internal)
     };
     let (public, operator) = (local(&listeners.public)?, local(&listeners.operator)?);
-    let demo = demo::ensure(&app, "demo", "Demo").await?;
-    let other = demo::ensure(&app, "other", "Other").await?;
-    let line = line(&app, &public, &operator, &demo, &other);
+    let line = Line {
+        base_url: format!("http://{public}"),
+        admin_url: format!("http://{operator}"),
+        operator_token: app.kernel.secrets.operator_token().expose().to_owned(),
+        pid: std::process::id(),
+        engine: app.kernel.db.engine().name(),
+        demo: demo::ensure(&app, "demo", "Demo").await?,
+        other: demo::ensure(&app, "other", "Other").await?,
+    };
     crate::cli::note_running(&config, &operator)?;
-    let server = tokio::spawn(listen::run(app, listeners, metrics, stop));
+    let server = tokio::spawn(listen::run(app, listeners, metrics, stop, Background::Here));
     if is_quiet {
-        crate::cli::print(&line.to_string());
+        crate::cli::print(&serde_json::to_string(&line).map_err(Fault::internal)?);
     } else {
-        tour::run(&public, &line).await?;
+        tour::run(&public, &line, &config).await?;
     }
     server.await.map_err(Fault::internal)
 }
 
-/// What other tools build on: see the README.
-fn line(app: &App, public: &str, operator: &str, demo: &Value, other: &Value) -> Value {
-    json!({
-        "baseUrl": format!("http://{public}"),
-        "adminUrl": format!("http://{operator}"),
-        "operatorToken": app.kernel.secrets.operator_token().expose(),
-        "pid": std::process::id(),
-        "engine": app.kernel.db.engine().name(),
-        "demo": demo,
-        "other": other,
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use demo::{Pair, QuotaKeys, Shown};
+
+    fn shown() -> Shown {
+        let text = |text: &str| text.to_owned();
+        Shown {
+            tenant_id: text("tn_1"),
+            platform: Pair { test: text("a"), live: text("b") },
+            quota: Pair {
+                test: QuotaKeys { admin: text("c"), token: text("d") },
+                live: QuotaKeys { admin: text("e"), token: text("f") },
+            },
+        }
+    }
+
+    #[test]
+    fn the_ready_line_has_its_documented_order() {
+        let line = Line {
+            base_url: "http://127.0.0.1:8080".to_owned(),
+            admin_url: "http://127.0.0.1:8081".to_owned(),
+            operator_token: "t".to_owned(),
+            pid: 1,
+            engine: "sqlite",
+            demo: shown(),
+            other: shown(),
+        };
+        let tenant = r#"{"tenantId":"tn_1","platform":{"test":"a","live":"b"},"quota":{"test":{"admin":"c","token":"d"},"live":{"admin":"e","token":"f"}}}"#;
+        assert_eq!(
+            serde_json::to_string(&line).unwrap(),
+            format!(
+                r#"{{"baseUrl":"http://127.0.0.1:8080","adminUrl":"http://127.0.0.1:8081","operatorToken":"t","pid":1,"engine":"sqlite","demo":{tenant},"other":{tenant}}}"#
+            )
+        );
+    }
 }

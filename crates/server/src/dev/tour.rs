@@ -1,84 +1,185 @@
 //! The tour: each service's main call against this very server, and the same as a `curl` line.
 
+use std::io;
+
 use base::Fault;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::cli::print;
+use super::{Line, demo};
+use crate::cli::{has_colours, print};
 use crate::client::{Answer, Ask, send};
+use crate::config::{Config, DATA};
 
 /// One stop of the tour.
-struct Stop<'a> {
-    title: &'a str,
+struct Stop {
+    title: &'static str,
+    /// What to look at.
+    note: &'static str,
+    /// `host:port` as it is connected to.
+    authority: String,
     method: Method,
-    path: &'a str,
-    key: &'a Value,
+    path: &'static str,
+    key: String,
     body: Option<Value>,
 }
 
-pub(super) async fn run(public: &str, line: &Value) -> Result<(), Fault> {
-    let demo = &line["demo"];
-    let stops = [
-        Stop {
-            title: "quota: one call of a token, charged and on disk",
-            method: Method::POST,
-            path: "/v1/verify",
-            key: &demo["quota"]["live"]["token"],
-            body: Some(json!({ "count": 1 })),
-        },
-        Stop {
-            title: "quota: the same as a dry run, free",
-            method: Method::POST,
-            path: "/v1/verify?dry_run=true",
-            key: &demo["quota"]["test"]["token"],
-            body: None,
-        },
-        Stop {
-            title: "platform: the tenant of a key",
-            method: Method::GET,
-            path: "/platform/v1/tenant",
-            key: &demo["platform"]["live"],
-            body: None,
-        },
-    ];
-    print(&format!("Attestry serves http://{}\n", friendly(public)));
-    for stop in &stops {
-        show(public, stop).await?;
-    }
+pub(super) async fn run(public: &str, line: &Line, config: &Config) -> Result<(), Fault> {
+    let paint = Paint(has_colours(&io::stdout()));
+    let base = format!("http://{}", friendly(public));
+    let place = match config.database {
+        Some(_) => format!("PostgreSQL; the secrets are in {}", config.data.display()),
+        None => format!("SQLite in {}", config.data.display()),
+    };
     print(&format!(
-        "Documentation   http://{0}/docs\nOperator API    {1}\nOperator token  {2}\n\nStop with Ctrl-C.",
-        friendly(public),
-        text(&line["adminUrl"]),
-        text(&line["operatorToken"]),
+        "\n{}\n\n  API             {base}\n  Documentation   {base}/docs\n  Operator API    {}\n  Operator token  {}\n  Data            {place}\n",
+        paint.bold("Attestry is ready."),
+        line.admin_url,
+        line.operator_token,
+    ));
+    for stop in stops(public, line) {
+        show(&paint, stop).await?;
+    }
+    print(&keys(&paint, "demo", &line.demo));
+    print(&keys(&paint, "other", &line.other));
+    print(&commands(&paint, config, &line.demo));
+    print("Stop with Ctrl-C. Every start prints the same keys.");
+    Ok(())
+}
+
+fn stops(public: &str, line: &Line) -> [Stop; 5] {
+    let (demo, authority) = (&line.demo, public.to_owned());
+    let operator = line.admin_url.trim_start_matches("http://").to_owned();
+    let stop = |title, note, method, path, key: &str, body| Stop {
+        title,
+        note,
+        authority: authority.clone(),
+        method,
+        path,
+        key: key.to_owned(),
+        body,
+    };
+    [
+        stop(
+            "quota: one call of an end-user's token",
+            "The points are deducted, and on disk before the answer leaves.",
+            Method::POST,
+            "/v1/verify",
+            &demo.quota.live.token,
+            Some(json!({ "count": 1 })),
+        ),
+        stop(
+            "quota: would that call pass?",
+            "A dry run answers the same and deducts nothing.",
+            Method::POST,
+            "/v1/verify?dry_run=true",
+            &demo.quota.live.token,
+            None,
+        ),
+        stop(
+            "quota: a mistyped token",
+            "Refused without a look into the database.",
+            Method::POST,
+            "/v1/verify",
+            &mistyped(&demo.quota.live.token),
+            None,
+        ),
+        stop(
+            "platform: what a tenant knows about itself",
+            "Each tenant has keys for test and for live, side by side.",
+            Method::GET,
+            "/platform/v1/tenant",
+            &demo.platform.live,
+            None,
+        ),
+        Stop {
+            authority: operator,
+            ..stop(
+                "operator: is every balance right?",
+                "Proven on the live database, on a listener of its own.",
+                Method::GET,
+                "/operator/v1/ledger/check",
+                &line.operator_token,
+                None,
+            )
+        },
+    ]
+}
+
+async fn show(paint: &Paint, stop: Stop) -> Result<(), Fault> {
+    let mut ask = Ask::get(stop.path, &stop.key);
+    ask.method = stop.method.clone();
+    ask.body = stop.body.clone();
+    let Answer { status, text, .. } = send(&stop.authority, ask).await?;
+    let method = if stop.method == Method::GET { String::new() } else { format!("-X {} ", stop.method) };
+    let data = stop.body.map_or(String::new(), |body| {
+        format!(" \\\n    -H 'Content-Type: application/json' \\\n    -d '{body}'")
+    });
+    print(&format!(
+        "{}\n{}\n\n  curl {method}'http://{}{}' \\\n    -H 'Authorization: Bearer {}'{data}\n\n  {} {text}\n",
+        paint.bold(stop.title),
+        stop.note,
+        friendly(&stop.authority),
+        stop.path,
+        stop.key,
+        paint.status(status),
     ));
     Ok(())
 }
 
-async fn show(public: &str, stop: &Stop<'_>) -> Result<(), Fault> {
-    let mut ask = Ask::get(stop.path, text(stop.key));
-    ask.method = stop.method.clone();
-    ask.body = stop.body.clone();
-    let Answer { status, body } = send(public, ask).await?;
-    let data = stop.body.as_ref().map_or(String::new(), |body| {
-        format!(" \\\n    -H 'Content-Type: application/json' -d '{body}'")
-    });
-    print(&format!(
-        "# {}\n  curl -X {} 'http://{}{}' \\\n    -H 'Authorization: Bearer {}'{data}\n  → {} {body}\n",
-        stop.title,
-        stop.method,
-        friendly(public),
-        stop.path,
-        text(stop.key),
-        status.as_u16(),
-    ));
-    Ok(())
+fn keys(paint: &Paint, name: &str, demo: &demo::Shown) -> String {
+    let mut text = format!("{}\n\n", paint.bold(&format!("Keys of the tenant “{name}”, {}", demo.tenant_id)));
+    let rows = [
+        ("platform", &demo.platform.test, &demo.platform.live),
+        ("quota, management", &demo.quota.test.admin, &demo.quota.live.admin),
+        ("quota, a token", &demo.quota.test.token, &demo.quota.live.token),
+    ];
+    for (name, test, live) in rows {
+        text.push_str(&format!("  {name:<18} {test:<47} {live}\n"));
+    }
+    text
+}
+
+/// Commands that find this server by its data folder.
+fn commands(paint: &Paint, config: &Config, demo: &demo::Shown) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "attestry".to_owned());
+    let data = match config.data.to_str() {
+        Some(DATA) => String::new(),
+        _ => format!(" --data '{}'", config.data.display()),
+    };
+    let lines = [
+        format!("account list --tenant {}", demo.tenant_id),
+        format!("audit list --tenant {} --limit 10", demo.tenant_id),
+        "ledger check".to_owned(),
+    ];
+    let lines: Vec<String> = lines.iter().map(|line| format!("  {program} {line}{data}\n")).collect();
+    format!("{}\n\n{}", paint.bold("From another terminal"), lines.concat())
+}
+
+/// The same text with another last character.
+fn mistyped(token: &str) -> String {
+    let (rest, last) = token.split_at(token.len() - 1);
+    format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
 /// The documented local base is `localhost`, which loopback addresses are.
-fn friendly(public: &str) -> String {
-    public.replace("127.0.0.1:", "localhost:")
+fn friendly(authority: &str) -> String {
+    authority.replace("127.0.0.1:", "localhost:").replace("0.0.0.0:", "localhost:")
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// Colours, or none.
+struct Paint(bool);
+
+impl Paint {
+    fn bold(&self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn status(&self, status: http::StatusCode) -> String {
+        self.paint(if status.is_success() { "32" } else { "33" }, status.as_str())
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
 }

@@ -122,7 +122,9 @@ fn name(headers: &HeaderMap) -> Result<String, Fault> {
         .ok()
         .filter(|name| (1..=NAME_LENGTH_MAX).contains(&name.len()))
         .map(str::to_owned)
-        .ok_or_else(|| Fault::invalid("X-Operator", format!("must have 1 to {NAME_LENGTH_MAX} printable characters")))
+        .ok_or_else(|| {
+            Fault::invalid("X-Operator", format!("must have 1 to {NAME_LENGTH_MAX} printable characters"))
+        })
 }
 
 /// The tenant and environment that a call is about.
@@ -145,7 +147,8 @@ impl Target {
     }
 
     fn new(tenant: &str, environment: Option<&str>) -> Result<Self, Fault> {
-        let tenant_id = tenant.parse().map_err(|_| Fault::invalid("tenantId", "must be a tenant's id, tn_…"))?;
+        let tenant_id =
+            tenant.parse().map_err(|_| Fault::invalid("tenantId", "must be a tenant's id, tn_…"))?;
         let environment = Environment::parse(environment.unwrap_or("live"))
             .ok_or_else(|| Fault::invalid("environment", "must be test or live"))?;
         Ok(Self { tenant_id, environment })

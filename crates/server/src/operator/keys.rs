@@ -7,8 +7,8 @@ use base::{Fault, KeyKind, KeyText, Service};
 use http::StatusCode;
 use kernel::keys::{self, GRACE_SECONDS_MAX, NewKey};
 use serde_json::json;
-use services::platform::command::{self, CreateKey, KeyView, RotateKey};
 use services::platform;
+use services::platform::command::{self, CreateKey, KeyView, RotateKey};
 use web::json::{Document, Value};
 use web::problem::Problem;
 use web::{Failure, Json, reply};
@@ -38,8 +38,9 @@ pub(super) async fn create(
     Json(document): Json,
 ) -> Result<Response, Failure> {
     let target = Target::of(&document)?;
-    let service = Service::parse(document.string("service", 1..=20)?)
-        .ok_or_else(|| Fault::invalid("service", "must be citizen, identity, codes, partner, quota or platform"))?;
+    let service = Service::parse(document.string("service", 1..=20)?).ok_or_else(|| {
+        Fault::invalid("service", "must be citizen, identity, codes, partner, quota or platform")
+    })?;
     let kind = match document.optional_string("kind", 1..=20)? {
         Some(name) => KeyKind::parse(name)
             .ok_or_else(|| Fault::invalid("kind", "must be secret, publishable, pair or admin"))?,

@@ -6,7 +6,9 @@ use base::id::{AccountId, TokenId};
 use base::{Fault, Service, Timestamp};
 use http::StatusCode;
 use serde_json::json;
-use services::quota::command::{self, AccountChange, AccountView, CreateToken, RotateToken, TokenView, TopUp};
+use services::quota::command::{
+    self, AccountChange, AccountView, CreateToken, RotateToken, TokenView, TopUp,
+};
 use services::quota::model::{
     EXTERNAL_ID_LENGTH_MAX, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NewAccount, NewToken, POINTS_PER_CALL_MAX,
 };
@@ -26,8 +28,11 @@ pub(super) async fn list_accounts(
 ) -> Result<Response, Failure> {
     let Target { tenant_id, environment } = Target::of_query(&query)?;
     let (after, limit) = (query.after()?, query.limit()?);
-    let accounts =
-        app.kernel.db.read(move |tx| command::list_accounts(tx, tenant_id, environment, after, limit)).await?;
+    let accounts = app
+        .kernel
+        .db
+        .read(move |tx| command::list_accounts(tx, tenant_id, environment, after, limit))
+        .await?;
     let data: Vec<AccountView> = accounts.into_iter().map(AccountView::from).collect();
     Ok(reply::json(StatusCode::OK, &json!({ "data": data })))
 }
@@ -171,7 +176,8 @@ pub(super) fn moment(document: &Document, field: &'static str) -> Result<Option<
     document
         .optional_string(field, 1..=64)?
         .map(|text| {
-            text.parse().map_err(|_| Fault::invalid(field, "must be an RFC 3339 time like 2030-01-31T12:00:00Z"))
+            text.parse()
+                .map_err(|_| Fault::invalid(field, "must be an RFC 3339 time like 2030-01-31T12:00:00Z"))
         })
         .transpose()
 }

@@ -2,15 +2,15 @@ use axum::extract::{Path, Query as QueryOf, State};
 use axum::response::Response;
 use base::Service;
 use base::id::TenantId;
+use base::{Environment, Fault};
 use http::StatusCode;
 use kernel::tenancy::{self, NewTenant, Status};
 use serde_json::json;
-use services::platform::command::{self, Grant, StatusChange, TenantView, WalletView};
 use services::platform;
+use services::platform::command::{self, Grant, StatusChange, TenantView, WalletView};
 use web::json::Document;
 use web::problem::Problem;
 use web::{Failure, Json, reply};
-use base::{Environment, Fault};
 
 use super::guard::{Operator, Query, Target};
 use crate::app::App;

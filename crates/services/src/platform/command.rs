@@ -201,7 +201,7 @@ pub struct CreateKey {
 pub fn create_key(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &CreateKey) -> Result<Ending<KeyView>, Fault> {
     let tenant = tenancy::find(tx, ctx.tenant_id)?;
     if ctx.environment == Environment::Live && tenant.live_approved_at.is_none() {
-        return Err(Fault::conflict("Live keys need an operator's approval of this tenant first."));
+        return Err(Fault::conflict("Live keys need an operator's approval of this tenant first: `attestry tenant approve`."));
     }
     let (key, minted) = keys::create(tx, ctx, &input.secrets, &input.new)?;
     ctx.target(key.key_id.text());
