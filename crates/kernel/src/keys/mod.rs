@@ -2,7 +2,7 @@
 //!
 //! States of a key: live → expiring (rotated: `revoked_at` lies ahead) → revoked. Expiry is a date of its own.
 //! Keys of one lineage share limits, caps and balances; rotation makes the next key of a lineage.
-//! Tables: `api_key` (under the tenant), `credential` (look-up by MAC, immutable), `gate` (of each key).
+//! Tables: `api_key` (under the tenant), `credential` (look-up by MAC, immutable), `gate` (of each key, and of the lineage for rotations).
 //! A key's text is in the answer that made it and nowhere else.
 
 mod model;
@@ -108,6 +108,7 @@ pub fn invalid() -> Fault {
 /// Fields that do not fit; [`Code::AlreadyExists`] when the minted text exists; a database failure.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, secrets: &Secrets, new: &NewKey) -> Result<(Key, Minted), Fault> {
     let lineage_id = LineageId::new(ctx.now, ctx.random.id_bits());
+    tenancy::open_gate(tx, ctx.tenant_id, &lineage_id.text())?;
     insert(tx, ctx, secrets, new, lineage_id)
 }
 
@@ -224,8 +225,8 @@ pub fn rotate(
 
 /// The live keys of a lineage, the one without a deadline last, and the lineage locked until the transaction ends.
 fn lock_live(tx: &mut Tx<'_>, ctx: &Ctx, lineage_id: LineageId) -> Result<Vec<Key>, Fault> {
-    // A key that another rotation made while this one waited for its lock is seen by the second statement only.
-    store::lineage(tx, ctx.tenant_id, lineage_id)?;
+    // One row for all: a rotation that locked only the keys would not see the one that another is just making.
+    tenancy::lock_gate(tx, ctx.tenant_id, &lineage_id.text())?;
     let mut live = store::lineage(tx, ctx.tenant_id, lineage_id)?;
     live.retain(|key| ensure_live(key, ctx.now).is_ok());
     // Not by id: the ids of two nodes are only as ordered as their clocks are.

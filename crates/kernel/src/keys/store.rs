@@ -63,7 +63,7 @@ pub(super) fn list(
     Ok(tx.all(LIST, args![tenant_id, environment, after, limit], key)?)
 }
 
-/// Locked, so that two rotations of one lineage follow each other.
+/// Locked, so that no first use is noted between the look at it and the rotation.
 pub(super) fn lineage(
     tx: &mut Tx<'_>,
     tenant_id: TenantId,

@@ -160,7 +160,7 @@ pub fn ensure_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> 
     }
 }
 
-/// Makes the gate of a tenant or key.
+/// Makes the gate of a tenant, key or lineage.
 ///
 /// # Errors
 /// A database failure.
@@ -182,6 +182,17 @@ pub fn enter(tx: &mut Tx<'_>, tenant_id: TenantId, key: Option<&str>) -> Result<
         (Some(_), Some(0)) => Ok(()),
         (Some(_), Some(_)) => Err(keys::invalid()),
         (None, _) | (_, None) => Err(Fault::internal(format!("{key} or its tenant has no gate"))),
+    }
+}
+
+/// Shuts everybody else out of a gate until the transaction ends.
+///
+/// # Errors
+/// A missing gate; a database failure, or a lock that was not free in time.
+pub fn lock_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
+    match store::lock_gate(tx, tenant_id, subject)? {
+        true => Ok(()),
+        false => Err(Fault::internal(format!("{subject} has no gate"))),
     }
 }
 

@@ -19,6 +19,7 @@ const APPROVE_LIVE: &str =
 const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUES (?1, ?2, 0)";
 const LOCK_GATES: &str = "SELECT subject_id, epoch FROM gate WHERE tenant_id = ?1 AND (subject_id = ?2 OR subject_id = ?3) \
     ORDER BY subject_id FOR SHARE";
+const LOCK_GATE: &str = "SELECT epoch FROM gate WHERE tenant_id = ?1 AND subject_id = ?2 FOR UPDATE";
 const BUMP_GATE: &str = "UPDATE gate SET epoch = epoch + 1 WHERE tenant_id = ?1 AND subject_id = ?2";
 const DEAD_KEYS: &str = "SELECT key_id FROM api_key WHERE tenant_id = ?1 AND lineage_id = ?2 AND revoked_at_us <= ?3 ORDER BY key_id";
 const ACTIVE_SECRET: &str =
@@ -35,6 +36,7 @@ pub const STATEMENTS: &[&str] = &[
     APPROVE_LIVE,
     INSERT_GATE,
     LOCK_GATES,
+    LOCK_GATE,
     BUMP_GATE,
     DEAD_KEYS,
     ACTIVE_SECRET,
@@ -94,6 +96,11 @@ pub(super) fn lock_gates(
 ) -> Result<Vec<(String, i64)>, Fault> {
     let gate = |row: &Row<'_>| Ok((row.text("subject_id")?, row.int("epoch")?));
     Ok(tx.all(LOCK_GATES, args![tenant_id, tenant, key], gate)?)
+}
+
+/// `false` when there is no such gate.
+pub(super) fn lock_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<bool, Fault> {
+    Ok(tx.opt(LOCK_GATE, args![tenant_id, subject], |row| row.int("epoch"))?.is_some())
 }
 
 /// `false` when there is no such gate.
