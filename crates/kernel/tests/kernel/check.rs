@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use base::Fault;
 use base::id::{AccountId, HoldId};
+use base::{Environment, Fault};
 use db::args;
 use kernel::ledger::{self, Report, SystemAccount, Unit};
 
@@ -48,92 +48,121 @@ async fn books(world: &Arc<World>) -> Books {
     Books { account, open, captured }
 }
 
+/// What `?2` of a damage stands for.
+#[derive(Clone, Copy)]
+enum Subject {
+    Account,
+    Open,
+    Captured,
+    LiveRevenue,
+    CreditRevenue,
+    Nobody,
+}
+
+impl Subject {
+    fn text(self, world: &World, books: &Books) -> String {
+        let revenue =
+            |environment, unit| SystemAccount::Revenue.id(world.tenant_id, environment, unit).text();
+        match self {
+            Self::Account => books.account.text(),
+            Self::Open => books.open.text(),
+            Self::Captured => books.captured.text(),
+            Self::LiveRevenue => revenue(Environment::Live, Unit::Point),
+            Self::CreditRevenue => revenue(Environment::Test, Unit::Credit),
+            Self::Nobody => AccountId::from_bits(7).text(),
+        }
+    }
+}
+
+/// A damage, what it is done to, and words of the violation that it must show up as.
+const DAMAGES: &[(&str, Subject, &str)] = &[
+    (
+        "UPDATE account SET balance = balance + 1 WHERE tenant_id = ?1 AND account_id = ?2",
+        Subject::Account,
+        "transfers say",
+    ),
+    (
+        "UPDATE account SET held = held + 1 WHERE tenant_id = ?1 AND account_id = ?2",
+        Subject::Account,
+        "open holds say",
+    ),
+    (
+        "DELETE FROM account WHERE tenant_id = ?1 AND account_id = ?2",
+        Subject::Account,
+        "without such an account",
+    ),
+    (
+        "DELETE FROM transfer WHERE tenant_id = ?1 AND debit_account_id = ?2",
+        Subject::Account,
+        "transfers say",
+    ),
+    (
+        "UPDATE transfer SET amount = amount + 1 WHERE tenant_id = ?1 AND debit_account_id = ?2",
+        Subject::Account,
+        "transfers say",
+    ),
+    (
+        "UPDATE transfer SET amount = 11 WHERE tenant_id = ?1 AND hold_id = ?2",
+        Subject::Captured,
+        "above its amount",
+    ),
+    (
+        "UPDATE transfer SET unit = 'credit' WHERE tenant_id = ?1 AND debit_account_id = ?2",
+        Subject::Account,
+        "without such an account",
+    ),
+    (
+        "UPDATE transfer SET credit_account_id = ?2 WHERE tenant_id = ?1 AND kind = 'capture'",
+        Subject::Nobody,
+        "without such an account",
+    ),
+    (
+        "UPDATE transfer SET credit_account_id = ?2 WHERE tenant_id = ?1 AND kind = 'capture'",
+        Subject::LiveRevenue,
+        "instead of 0",
+    ),
+    (
+        "UPDATE transfer SET credit_account_id = ?2 WHERE tenant_id = ?1 AND kind = 'capture'",
+        Subject::CreditRevenue,
+        "without such an account",
+    ),
+    (
+        "UPDATE account SET environment = 'live' WHERE tenant_id = ?1 AND account_id = ?2",
+        Subject::Account,
+        "instead of 0",
+    ),
+    ("UPDATE hold SET amount = 11 WHERE tenant_id = ?1 AND hold_id = ?2", Subject::Open, "open holds say"),
+    ("DELETE FROM hold WHERE tenant_id = ?1 AND hold_id = ?2", Subject::Open, "open holds say"),
+    ("DELETE FROM hold WHERE tenant_id = ?1 AND hold_id = ?2", Subject::Captured, "no such hold"),
+    (
+        "UPDATE hold SET resolved_at_us = NULL WHERE tenant_id = ?1 AND hold_id = ?2",
+        Subject::Captured,
+        "still open",
+    ),
+    (
+        "UPDATE hold SET resolved_at_us = 1 WHERE tenant_id = ?1 AND hold_id = ?2",
+        Subject::Open,
+        "without a transfer",
+    ),
+    (
+        "UPDATE hold SET account_id = 'acc_00000000000000000000000007' WHERE tenant_id = ?1 AND hold_id = ?2",
+        Subject::Captured,
+        "another account",
+    ),
+    (
+        "UPDATE transfer SET hold_id = NULL WHERE tenant_id = ?1 AND hold_id = ?2",
+        Subject::Captured,
+        "without a transfer",
+    ),
+];
+
 async fn every_kind_of_damage_is_found(world: Arc<World>) {
     let books = books(&world).await;
     world.assert_ledger_holds().await;
-    let (account, open, captured) = (books.account.text(), books.open.text(), books.captured.text());
-    let live_revenue =
-        SystemAccount::Revenue.id(world.tenant_id, base::Environment::Live, Unit::Point).text();
-    let credit_revenue =
-        SystemAccount::Revenue.id(world.tenant_id, base::Environment::Test, Unit::Credit).text();
-    let nobody = AccountId::from_bits(7).text();
-    for (damage, subject, words) in [
-        (
-            "UPDATE account SET balance = balance + 1 WHERE tenant_id = ?1 AND account_id = ?2",
-            &account,
-            "transfers say",
-        ),
-        (
-            "UPDATE account SET held = held + 1 WHERE tenant_id = ?1 AND account_id = ?2",
-            &account,
-            "open holds say",
-        ),
-        ("DELETE FROM account WHERE tenant_id = ?1 AND account_id = ?2", &account, "without such an account"),
-        ("DELETE FROM transfer WHERE tenant_id = ?1 AND debit_account_id = ?2", &account, "transfers say"),
-        (
-            "UPDATE transfer SET amount = amount + 1 WHERE tenant_id = ?1 AND debit_account_id = ?2",
-            &account,
-            "transfers say",
-        ),
-        (
-            "UPDATE transfer SET amount = 11 WHERE tenant_id = ?1 AND hold_id = ?2",
-            &captured,
-            "above its amount",
-        ),
-        (
-            "UPDATE transfer SET unit = 'credit' WHERE tenant_id = ?1 AND debit_account_id = ?2",
-            &account,
-            "without such an account",
-        ),
-        (
-            "UPDATE transfer SET credit_account_id = ?2 WHERE tenant_id = ?1 AND kind = 'capture'",
-            &nobody,
-            "without such an account",
-        ),
-        (
-            "UPDATE transfer SET credit_account_id = ?2 WHERE tenant_id = ?1 AND kind = 'capture'",
-            &live_revenue,
-            "instead of 0",
-        ),
-        (
-            "UPDATE transfer SET credit_account_id = ?2 WHERE tenant_id = ?1 AND kind = 'capture'",
-            &credit_revenue,
-            "without such an account",
-        ),
-        (
-            "UPDATE account SET environment = 'live' WHERE tenant_id = ?1 AND account_id = ?2",
-            &account,
-            "instead of 0",
-        ),
-        ("UPDATE hold SET amount = 11 WHERE tenant_id = ?1 AND hold_id = ?2", &open, "open holds say"),
-        ("DELETE FROM hold WHERE tenant_id = ?1 AND hold_id = ?2", &open, "open holds say"),
-        ("DELETE FROM hold WHERE tenant_id = ?1 AND hold_id = ?2", &captured, "no such hold"),
-        (
-            "UPDATE hold SET resolved_at_us = NULL WHERE tenant_id = ?1 AND hold_id = ?2",
-            &captured,
-            "still open",
-        ),
-        (
-            "UPDATE hold SET resolved_at_us = 1 WHERE tenant_id = ?1 AND hold_id = ?2",
-            &open,
-            "without a transfer",
-        ),
-        (
-            "UPDATE hold SET account_id = 'acc_00000000000000000000000007' WHERE tenant_id = ?1 AND hold_id = ?2",
-            &captured,
-            "another account",
-        ),
-        (
-            "UPDATE transfer SET hold_id = NULL WHERE tenant_id = ?1 AND hold_id = ?2",
-            &captured,
-            "without a transfer",
-        ),
-    ] {
-        let report = after(&world, damage, subject.clone()).await;
-        assert!(
-            !report.ok && report.violations.iter().any(|line| line.contains(words)),
-            "{damage}: {report:?}"
-        );
+    for (damage, subject, words) in DAMAGES {
+        let report = after(&world, damage, subject.text(&world, &books)).await;
+        let is_found = report.violations.iter().any(|line| line.contains(words));
+        assert!(!report.ok && is_found, "{damage}: {report:?}");
     }
     world.assert_ledger_holds().await;
 }
