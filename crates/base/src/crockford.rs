@@ -5,6 +5,21 @@
 const UPPER: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LOWER: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// The digit of each byte in one alphabet; 255 for bytes that are none.
+const fn digits_of(alphabet: &[u8; 32]) -> [u8; 256] {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        digits[alphabet[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+}
+
+const NO_DIGIT: u8 = 255;
+const UPPER_DIGITS: [u8; 256] = digits_of(UPPER);
+const LOWER_DIGITS: [u8; 256] = digits_of(LOWER);
+
 /// Appends the low `5 × length` bits of `value`, most significant character first, in upper case.
 pub fn push_upper(text: &mut String, value: u128, length: usize) {
     push(text, value, length, UPPER);
@@ -29,11 +44,11 @@ fn push(text: &mut String, value: u128, length: usize, alphabet: &[u8; 32]) {
 pub fn parse_lower(text: &str) -> Option<u128> {
     let mut value: u128 = 0;
     for byte in text.bytes() {
-        let digit = LOWER.iter().position(|&letter| letter == byte)?;
-        if value >> 123 != 0 {
+        let digit = LOWER_DIGITS[usize::from(byte)];
+        if digit == NO_DIGIT || value >> 123 != 0 {
             return None;
         }
-        value = (value << 5) | digit as u128;
+        value = (value << 5) | u128::from(digit);
     }
     Some(value)
 }
@@ -41,5 +56,5 @@ pub fn parse_lower(text: &str) -> Option<u128> {
 /// Whether every byte is a strict upper-case Crockford character.
 #[must_use]
 pub fn is_upper(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| UPPER.contains(byte))
+    bytes.iter().all(|&byte| UPPER_DIGITS[usize::from(byte)] != NO_DIGIT)
 }

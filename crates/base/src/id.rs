@@ -155,7 +155,14 @@ mod tests {
 
     #[test]
     fn a_text_of_another_kind_is_refused() {
-        for text in ["", "tn_", "key_00000000000000000000000000", "tn_0000000000000000000000000O", "tn_zzzzzzzzzzzzzzzzzzzzzzzzzz", "tn_000000000000000000000000000"] {
+        for text in [
+            "",
+            "tn_",
+            "key_00000000000000000000000000",
+            "tn_0000000000000000000000000O",
+            "tn_zzzzzzzzzzzzzzzzzzzzzzzzzz",
+            "tn_000000000000000000000000000",
+        ] {
             assert_eq!(text.parse::<TenantId>(), Err(NotAnId), "{text}");
         }
     }

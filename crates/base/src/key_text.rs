@@ -226,7 +226,9 @@ mod tests {
     fn test_edited_to_live_is_noticed() {
         for key in all() {
             let text = key.mint(*b"another 17 bytes!").expose().to_owned();
-            for edited in [text.replace("test", "live"), text.replace("live", "test"), text.replace("_test", "")] {
+            for edited in
+                [text.replace("test", "live"), text.replace("live", "test"), text.replace("_test", "")]
+            {
                 assert!(edited == text || KeyText::parse(&edited).is_err(), "{edited} for {text}");
             }
         }

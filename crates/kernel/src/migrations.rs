@@ -16,4 +16,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0002_quota.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 3,
+        name: "quota_token_ended",
+        template: include_str!("../../../migrations/0003_quota_token_ended.sql"),
+        oldest_binary: 1,
+    },
 ];

@@ -38,13 +38,12 @@ pub fn api(kernel: Kernel) -> Api {
 
 /// The same without a kernel, each path's handlers behind `guarded`: for its document.
 pub fn described(guarded: impl Fn(Handlers<Kernel>) -> Handlers<Kernel>) -> Api<Kernel> {
-    Api::new(ABOUT)
-        .routes(guarded(routes!(tenant)))
-        .describe(|document| {
-            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`at_test_…` or `at_live_…`"));
-            let components = document.components.get_or_insert_default();
-            components.add_security_scheme("platform", SecurityScheme::Http(scheme.build()));
-        })
+    Api::new(ABOUT).routes(guarded(routes!(tenant))).describe(|document| {
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`at_test_…` or `at_live_…`"));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("platform", SecurityScheme::Http(scheme.build()));
+    })
 }
 
 /// `GET /platform/v1/tenant`: the tenant of the key. Free.

@@ -181,7 +181,11 @@ pub fn grant(tx: &mut Tx<'_>, ctx: &mut Ctx, grant: &Grant) -> Result<Ending<Wal
 
 /// # Errors
 /// Not found; a database failure.
-pub fn read_wallet(tx: &mut Tx<'_>, tenant_id: TenantId, environment: Environment) -> Result<WalletView, Fault> {
+pub fn read_wallet(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+) -> Result<WalletView, Fault> {
     let wallet = ledger::find(tx, tenant_id, wallet_id(tenant_id, environment))?;
     Ok(WalletView {
         environment: environment.name().to_owned(),
@@ -201,7 +205,9 @@ pub struct CreateKey {
 pub fn create_key(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &CreateKey) -> Result<Ending<KeyView>, Fault> {
     let tenant = tenancy::find(tx, ctx.tenant_id)?;
     if ctx.environment == Environment::Live && tenant.live_approved_at.is_none() {
-        return Err(Fault::conflict("Live keys need an operator's approval of this tenant first: `attestry tenant approve`."));
+        return Err(Fault::conflict(
+            "Live keys need an operator's approval of this tenant first: `attestry tenant approve`.",
+        ));
     }
     let (key, minted) = keys::create(tx, ctx, &input.secrets, &input.new)?;
     ctx.target(key.key_id.text());

@@ -35,7 +35,11 @@ pub const SCOPES: &[&str] = &[
 ///
 /// # Errors
 /// Not found; a tenant that is closed; a wait that took too long, and may be repeated; a database failure.
-pub async fn set_tenant_status(kernel: &Kernel, call: Call, change: StatusChange) -> Result<TenantView, Fault> {
+pub async fn set_tenant_status(
+    kernel: &Kernel,
+    call: Call,
+    change: StatusChange,
+) -> Result<TenantView, Fault> {
     let tenant_id = call.caller.tenant_id;
     let answer = kernel.run(call, &command::SET_TENANT_STATUS, change, command::set_tenant_status).await?;
     kernel.drain(tenant_id, tenant_id.text()).await?;

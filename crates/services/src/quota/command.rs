@@ -106,7 +106,11 @@ impl TokenView {
     }
 }
 
-pub fn create_account(tx: &mut Tx<'_>, ctx: &mut Ctx, new: &NewAccount) -> Result<Ending<AccountView>, Fault> {
+pub fn create_account(
+    tx: &mut Tx<'_>,
+    ctx: &mut Ctx,
+    new: &NewAccount,
+) -> Result<Ending<AccountView>, Fault> {
     ensure_name(&new.name)?;
     let account_id = AccountId::new(ctx.now, ctx.random.id_bits());
     ledger::open_customer(tx, ctx, account_id)?;
@@ -127,7 +131,11 @@ pub struct AccountChange {
 }
 
 /// A ban locks the account as every charge does: once it is answered, nothing is charged any more.
-pub fn change_account(tx: &mut Tx<'_>, ctx: &mut Ctx, change: &AccountChange) -> Result<Ending<AccountView>, Fault> {
+pub fn change_account(
+    tx: &mut Tx<'_>,
+    ctx: &mut Ctx,
+    change: &AccountChange,
+) -> Result<Ending<AccountView>, Fault> {
     let id = change.account_id;
     let before = find_account(tx, ctx, id)?;
     if let Some(name) = &change.name {
@@ -189,26 +197,21 @@ pub struct RotateToken {
 pub fn rotate_token(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &RotateToken) -> Result<Ending<TokenView>, Fault> {
     let named = find_token(tx, ctx, input.token_id)?;
     ledger::lock(tx, ctx.tenant_id, named.account_id)?;
-    let live: Vec<Token> = store::lineage(tx, ctx.tenant_id, named.lineage_id)?
-        .into_iter()
-        .filter(|token| is_live(token, ctx.now))
-        .collect();
-    if !live.iter().any(|token| token.token_id == named.token_id) {
+    let mut live = store::lineage(tx, ctx.tenant_id, named.lineage_id)?;
+    live.retain(|token| is_live(token, ctx.now));
+    // The one without a deadline last. Not by id: the ids of two nodes are only as ordered as their clocks are.
+    live.sort_by_key(|token| (token.revoked_at.is_none(), token.revoked_at, token.token_id));
+    let is_named_live = live.iter().any(|token| token.token_id == named.token_id);
+    let Some((newest, older)) = live.split_last().filter(|_| is_named_live) else {
         return Err(Fault::conflict("Only a live token can be rotated. Create a new one."));
-    }
-    let newest = live.last().expect("the named token is one of them");
-    let deadline = ctx.now.plus_seconds(GRACE_SECONDS);
-    match live.as_slice() {
-        [_, unused] if unused.last_used_at.is_none() => {
-            store::revoke_token(tx, ctx.tenant_id, unused.token_id, ctx.now)?;
+    };
+    if older.is_empty() || newest.last_used_at.is_some() {
+        for token in older {
+            store::end_token(tx, ctx.tenant_id, token.token_id, ctx.now)?;
         }
-        [older @ .., current] => {
-            for token in older {
-                store::revoke_token(tx, ctx.tenant_id, token.token_id, ctx.now)?;
-            }
-            store::revoke_token(tx, ctx.tenant_id, current.token_id, deadline)?;
-        }
-        [] => {}
+        store::retire_token(tx, ctx.tenant_id, newest.token_id, ctx.now.plus_seconds(GRACE_SECONDS))?;
+    } else {
+        store::end_token(tx, ctx.tenant_id, newest.token_id, ctx.now)?;
     }
     let next = NewToken {
         account_id: newest.account_id,
@@ -225,7 +228,7 @@ pub fn revoke_token(tx: &mut Tx<'_>, ctx: &mut Ctx, token_id: &TokenId) -> Resul
     let token = find_token(tx, ctx, *token_id)?;
     ledger::lock(tx, ctx.tenant_id, token.account_id)?;
     let revoked_at = token.revoked_at.map_or(ctx.now, |at| at.min(ctx.now));
-    store::revoke_token(tx, ctx.tenant_id, *token_id, revoked_at)?;
+    store::end_token(tx, ctx.tenant_id, *token_id, revoked_at)?;
     ctx.target(token_id.text());
     ctx.change("live", "revoked");
     Ok(Ending::Done(TokenView::new(Token { revoked_at: Some(revoked_at), ..token }, None)))
@@ -269,7 +272,8 @@ pub fn list_tokens(
     after: Option<TokenId>,
     limit: i64,
 ) -> Result<Vec<TokenView>, Fault> {
-    let tokens = store::list_tokens(tx, tenant_id, environment, after.unwrap_or(TokenId::from_bits(0)), limit)?;
+    let tokens =
+        store::list_tokens(tx, tenant_id, environment, after.unwrap_or(TokenId::from_bits(0)), limit)?;
     Ok(tokens.into_iter().map(|token| TokenView::new(token, None)).collect())
 }
 
@@ -316,6 +320,7 @@ fn insert_token(
         last_used_at: None,
         expires_at: new.expires_at,
         revoked_at: None,
+        is_ended: false,
     };
     store::insert_token(tx, ctx.tenant_id, &token)?;
     let credential = Credential { tenant_id: ctx.tenant_id, object: Object::Token(token.token_id) };
@@ -326,7 +331,7 @@ fn insert_token(
 
 fn is_live(token: &Token, now: Timestamp) -> bool {
     let is_past = |moment: Option<Timestamp>| moment.is_some_and(|at| at <= now);
-    !is_past(token.revoked_at) && !is_past(token.expires_at)
+    !token.is_ended && !is_past(token.revoked_at) && !is_past(token.expires_at)
 }
 
 fn ensure_name(name: &str) -> Result<(), Fault> {

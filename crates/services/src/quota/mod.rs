@@ -27,18 +27,29 @@ pub use flush::Flusher;
 /// The scopes a management key may hold.
 pub const SCOPES: &[&str] = &["accounts:read", "accounts:write", "tokens:read", "tokens:write"];
 
-/// What the handlers of this service share.
+/// What the handlers of this service share. One pointer, because every request clones it.
 #[derive(Clone, Debug)]
-pub struct Quota {
-    pub kernel: Kernel,
-    index: Arc<index::Index>,
+pub struct Quota(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    kernel: Kernel,
+    index: index::Index,
 }
 
 impl Quota {
     #[must_use]
     pub fn new(kernel: &Kernel) -> Self {
-        let flusher = Flusher::new(kernel.clone());
-        Self { kernel: kernel.clone(), index: Arc::new(index::Index::new(flusher)) }
+        let index = index::Index::new(Flusher::new(kernel.clone()));
+        Self(Arc::new(Shared { kernel: kernel.clone(), index }))
+    }
+
+    fn kernel(&self) -> &Kernel {
+        &self.0.kernel
+    }
+
+    fn index(&self) -> &index::Index {
+        &self.0.index
     }
 }
 

@@ -11,6 +11,7 @@ pub const POINTS_PER_CALL_MAX: i64 = 1_000_000;
 pub const NAME_LENGTH_MAX: usize = 200;
 pub const EXTERNAL_ID_LENGTH_MAX: usize = 128;
 pub const LABEL_LENGTH_MAX: usize = 100;
+const USE_NOTED_EVERY_SECONDS: i64 = 60;
 
 /// A tenant's own client.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +51,8 @@ pub struct Token {
     pub expires_at: Option<Timestamp>,
     /// May lie ahead, after a rotation.
     pub revoked_at: Option<Timestamp>,
+    /// Revoked for good, even where a clock has not come to `revoked_at` yet.
+    pub is_ended: bool,
 }
 
 /// What a new token is made of.
@@ -68,7 +71,10 @@ impl NewToken {
     /// The field that does not fit.
     pub fn validate(&self, now: Timestamp) -> Result<(), Fault> {
         if !(1..=POINTS_PER_CALL_MAX).contains(&self.points_per_call) {
-            return Err(Fault::invalid("pointsPerCall", format!("must be an integer from 1 to {POINTS_PER_CALL_MAX}")));
+            return Err(Fault::invalid(
+                "pointsPerCall",
+                format!("must be an integer from 1 to {POINTS_PER_CALL_MAX}"),
+            ));
         }
         if self.label.chars().count() > LABEL_LENGTH_MAX {
             return Err(Fault::invalid("label", format!("must have at most {LABEL_LENGTH_MAX} characters")));
@@ -104,6 +110,8 @@ pub struct TokenState {
     pub points_per_call: i64,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    pub is_ended: bool,
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// The live state of an account, locked.
@@ -133,17 +141,21 @@ pub struct Decision {
 
 impl Book {
     /// Decides one call, and takes its cost off the balance in memory unless it is a dry run.
-    pub fn decide(&mut self, token_id: TokenId, account_id: AccountId, count: i64, is_dry_run: bool) -> Decision {
+    pub fn decide(
+        &mut self,
+        token_id: TokenId,
+        account_id: AccountId,
+        count: i64,
+        is_dry_run: bool,
+    ) -> Decision {
         let refuse = |verdict| Decision { verdict, cost: 0 };
-        if let Some(refusal) = self.token_refusal(token_id) {
+        if let Some(refusal) = self.refusal(token_id, account_id) {
             return refuse(refusal);
         }
-        let (Some(token), Some(account)) = (self.tokens.get(&token_id), self.accounts.get_mut(&account_id)) else {
+        let (Some(token), Some(account)) = (self.tokens.get(&token_id), self.accounts.get_mut(&account_id))
+        else {
             return refuse(Verdict::Revoked);
         };
-        if !self.is_tenant_active || account.is_frozen {
-            return refuse(Verdict::Banned);
-        }
         // Both factors are at most a million.
         let cost = count.saturating_mul(token.points_per_call);
         let available = account.balance.saturating_sub(account.held);
@@ -158,6 +170,26 @@ impl Book {
         }
     }
 
+    /// Why no call may pass now, whatever it costs and whatever was answered before.
+    #[must_use]
+    pub fn refusal(&self, token_id: TokenId, account_id: AccountId) -> Option<Verdict> {
+        self.token_refusal(token_id).or_else(|| match self.accounts.get(&account_id) {
+            None => Some(Verdict::Revoked),
+            Some(account) => (!self.is_tenant_active || account.is_frozen).then_some(Verdict::Banned),
+        })
+    }
+
+    /// Notes that a token which may be used came, and tells whether that is to be written: to the minute.
+    pub fn note_use(&mut self, token_id: TokenId) -> bool {
+        let now = self.now;
+        let Some(token) = self.tokens.get_mut(&token_id) else { return false };
+        let is_due = token.last_used_at.is_none_or(|last| last.plus_seconds(USE_NOTED_EVERY_SECONDS) <= now);
+        if is_due {
+            token.last_used_at = Some(now);
+        }
+        is_due
+    }
+
     /// Why the token itself may not be used, whatever its account holds.
     #[must_use]
     pub fn token_refusal(&self, token_id: TokenId) -> Option<Verdict> {
@@ -165,7 +197,7 @@ impl Book {
             return Some(Verdict::Revoked);
         };
         let is_past = |moment: Option<Timestamp>| moment.is_some_and(|at| at <= self.now);
-        if is_past(token.revoked_at) {
+        if token.is_ended || is_past(token.revoked_at) {
             return Some(Verdict::Revoked);
         }
         is_past(token.expires_at).then_some(Verdict::Expired)
@@ -182,9 +214,16 @@ mod tests {
     const ACCOUNT: AccountId = AccountId::from_bits(2);
 
     fn book(change: impl FnOnce(&mut Book, &mut TokenState, &mut AccountState)) -> Book {
-        let mut token = TokenState { points_per_call: 2, expires_at: None, revoked_at: None };
+        let mut token = TokenState {
+            points_per_call: 2,
+            expires_at: None,
+            revoked_at: None,
+            is_ended: false,
+            last_used_at: None,
+        };
         let mut account = AccountState { balance: 10, held: 0, floor: 0, is_frozen: false };
-        let mut book = Book { now: NOW, is_tenant_active: true, accounts: HashMap::new(), tokens: HashMap::new() };
+        let mut book =
+            Book { now: NOW, is_tenant_active: true, accounts: HashMap::new(), tokens: HashMap::new() };
         change(&mut book, &mut token, &mut account);
         book.tokens.insert(TOKEN, token);
         book.accounts.insert(ACCOUNT, account);
@@ -218,9 +257,31 @@ mod tests {
         check(book(|book, _, _| book.is_tenant_active = false), 1, Verdict::Banned, 0);
         check(book(|_, token, _| token.expires_at = Some(NOW)), 1, Verdict::Expired, 0);
         check(book(|_, token, _| token.revoked_at = Some(NOW)), 1, Verdict::Revoked, 0);
-        check(book(|_, token, account| { token.revoked_at = Some(EARLIER); account.is_frozen = true; }), 1, Verdict::Revoked, 0);
+        check(
+            book(|_, token, _| {
+                token.revoked_at = Some(NOW.plus_micros(1));
+                token.is_ended = true;
+            }),
+            1,
+            Verdict::Revoked,
+            0,
+        );
+        check(
+            book(|_, token, account| {
+                token.revoked_at = Some(EARLIER);
+                account.is_frozen = true;
+            }),
+            1,
+            Verdict::Revoked,
+            0,
+        );
         check(book(|_, token, _| token.revoked_at = Some(NOW.plus_micros(1))), 1, passed(8), 2);
-        check(book(|_, token, _| token.points_per_call = POINTS_PER_CALL_MAX), COUNT_MAX, Verdict::Exceeded, 0);
+        check(
+            book(|_, token, _| token.points_per_call = POINTS_PER_CALL_MAX),
+            COUNT_MAX,
+            Verdict::Exceeded,
+            0,
+        );
     }
 
     #[test]

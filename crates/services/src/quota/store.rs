@@ -21,13 +21,16 @@ const RENAME_ACCOUNT: &str = "UPDATE quota_account SET name = ?3 WHERE tenant_id
 const INSERT_TOKEN: &str = "INSERT INTO quota_token (tenant_id, token_id, account_id, lineage_id, environment, points_per_call, label, \
     last_four, created_at_us, expires_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const FIND_TOKEN: &str = "SELECT token_id, account_id, lineage_id, environment, points_per_call, label, last_four, created_at_us, \
-    last_used_at_us, expires_at_us, revoked_at_us FROM quota_token WHERE tenant_id = ?1 AND token_id = ?2";
+    last_used_at_us, expires_at_us, revoked_at_us, ended FROM quota_token WHERE tenant_id = ?1 AND token_id = ?2";
 const LIST_TOKENS: &str = "SELECT token_id, account_id, lineage_id, environment, points_per_call, label, last_four, created_at_us, \
-    last_used_at_us, expires_at_us, revoked_at_us FROM quota_token WHERE tenant_id = ?1 AND environment = ?2 AND token_id > ?3 \
+    last_used_at_us, expires_at_us, revoked_at_us, ended FROM quota_token WHERE tenant_id = ?1 AND environment = ?2 AND token_id > ?3 \
     ORDER BY token_id LIMIT ?4";
 const LINEAGE: &str = "SELECT token_id, account_id, lineage_id, environment, points_per_call, label, last_four, created_at_us, \
-    last_used_at_us, expires_at_us, revoked_at_us FROM quota_token WHERE tenant_id = ?1 AND lineage_id = ?2 ORDER BY token_id";
-const REVOKE_TOKEN: &str = "UPDATE quota_token SET revoked_at_us = ?3 WHERE tenant_id = ?1 AND token_id = ?2";
+    last_used_at_us, expires_at_us, revoked_at_us, ended FROM quota_token WHERE tenant_id = ?1 AND lineage_id = ?2 ORDER BY token_id";
+/// A deadline is never put off.
+const RETIRE_TOKEN: &str = "UPDATE quota_token SET revoked_at_us = ?3 WHERE tenant_id = ?1 AND token_id = ?2 \
+    AND (revoked_at_us IS NULL OR revoked_at_us > ?3)";
+const END_TOKEN: &str = "UPDATE quota_token SET ended = 1, revoked_at_us = ?3 WHERE tenant_id = ?1 AND token_id = ?2 AND ended = 0";
 const FIND_IDENTITY: &str = "SELECT quota_token.token_id AS token_id, quota_token.account_id AS account_id, \
     quota_token.environment AS environment, idempotency FROM quota_token \
     JOIN quota_account ON quota_account.tenant_id = quota_token.tenant_id AND quota_account.account_id = quota_token.account_id \
@@ -43,11 +46,17 @@ pub(super) const STATEMENTS: &[&str] = &[
     FIND_TOKEN,
     LIST_TOKENS,
     LINEAGE,
-    REVOKE_TOKEN,
+    RETIRE_TOKEN,
+    END_TOKEN,
     FIND_IDENTITY,
 ];
 
-pub(super) fn insert_account(tx: &mut Tx<'_>, ctx: &Ctx, id: AccountId, new: &NewAccount) -> Result<(), Fault> {
+pub(super) fn insert_account(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    id: AccountId,
+    new: &NewAccount,
+) -> Result<(), Fault> {
     let inserted = tx.exec(
         INSERT_ACCOUNT,
         args![
@@ -62,14 +71,19 @@ pub(super) fn insert_account(tx: &mut Tx<'_>, ctx: &Ctx, id: AccountId, new: &Ne
     );
     match inserted {
         Ok(_) => Ok(()),
-        Err(error) if error.is_constraint("quota_account_external_id") => {
-            Err(Fault::new(base::Code::AlreadyExists, "Another account has this externalId. Use that one, or another externalId."))
-        }
+        Err(error) if error.is_constraint("quota_account_external_id") => Err(Fault::new(
+            base::Code::AlreadyExists,
+            "Another account has this externalId. Use that one, or another externalId.",
+        )),
         Err(error) => Err(error.into()),
     }
 }
 
-pub(super) fn find_account(tx: &mut Tx<'_>, tenant_id: TenantId, id: AccountId) -> Result<Option<Account>, Fault> {
+pub(super) fn find_account(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    id: AccountId,
+) -> Result<Option<Account>, Fault> {
     Ok(tx.opt(FIND_ACCOUNT, args![tenant_id, id], account)?)
 }
 
@@ -83,7 +97,12 @@ pub(super) fn list_accounts(
     Ok(tx.all(LIST_ACCOUNTS, args![tenant_id, environment, after, limit], account)?)
 }
 
-pub(super) fn rename_account(tx: &mut Tx<'_>, tenant_id: TenantId, id: AccountId, name: &str) -> Result<(), Fault> {
+pub(super) fn rename_account(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    id: AccountId,
+    name: &str,
+) -> Result<(), Fault> {
     tx.exec(RENAME_ACCOUNT, args![tenant_id, id, name])?;
     Ok(())
 }
@@ -122,16 +141,41 @@ pub(super) fn list_tokens(
 }
 
 /// Oldest first.
-pub(super) fn lineage(tx: &mut Tx<'_>, tenant_id: TenantId, lineage_id: LineageId) -> Result<Vec<Token>, Fault> {
+pub(super) fn lineage(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    lineage_id: LineageId,
+) -> Result<Vec<Token>, Fault> {
     Ok(tx.all(LINEAGE, args![tenant_id, lineage_id], token)?)
 }
 
-pub(super) fn revoke_token(tx: &mut Tx<'_>, tenant_id: TenantId, id: TokenId, at: Timestamp) -> Result<(), Fault> {
-    tx.exec(REVOKE_TOKEN, args![tenant_id, id, at])?;
+/// Sets the deadline of a rotated token.
+pub(super) fn retire_token(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    id: TokenId,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    tx.exec(RETIRE_TOKEN, args![tenant_id, id, at])?;
     Ok(())
 }
 
-pub(super) fn find_identity(tx: &mut Tx<'_>, tenant_id: TenantId, id: TokenId) -> Result<Option<Identity>, Fault> {
+/// Ends a token on every node at once, whatever their clocks say.
+pub(super) fn end_token(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    id: TokenId,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    tx.exec(END_TOKEN, args![tenant_id, id, at])?;
+    Ok(())
+}
+
+pub(super) fn find_identity(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    id: TokenId,
+) -> Result<Option<Identity>, Fault> {
     Ok(tx.opt(FIND_IDENTITY, args![tenant_id, id], |row| {
         Ok(Identity {
             tenant_id,
@@ -169,5 +213,6 @@ fn token(row: &Row<'_>) -> Result<Token, db::Error> {
         last_used_at: row.opt_timestamp("last_used_at_us")?,
         expires_at: row.opt_timestamp("expires_at_us")?,
         revoked_at: row.opt_timestamp("revoked_at_us")?,
+        is_ended: row.bool("ended")?,
     })
 }

@@ -1,7 +1,7 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
-use base::id::AccountId;
 use base::Fault;
+use base::id::AccountId;
 use http::StatusCode;
 use kernel::spine::Scope;
 use utoipa::ToSchema;
@@ -47,7 +47,7 @@ pub(super) async fn create(
         points: 0,
     };
     let call = caller.call("/v1/accounts", &document);
-    let answer = quota.kernel.run(call, &command::CREATE_ACCOUNT, new, command::create_account).await?;
+    let answer = quota.kernel().run(call, &command::CREATE_ACCOUNT, new, command::create_account).await?;
     Ok(reply::json(StatusCode::CREATED, &answer.value))
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn get(
     let account_id = parse_id(&id)?;
     let who = caller.caller;
     let account = quota
-        .kernel
+        .kernel()
         .db
         .read(move |tx| command::read_account(tx, who.tenant_id, who.environment, account_id))
         .await?;
@@ -108,7 +108,7 @@ pub(super) async fn patch(
         account_id: parse_id(&id)?,
     };
     let call = caller.call("/v1/accounts/{id}", &document);
-    let answer = quota.kernel.run(call, &command::CHANGE_ACCOUNT, change, command::change_account).await?;
+    let answer = quota.kernel().run(call, &command::CHANGE_ACCOUNT, change, command::change_account).await?;
     Ok(reply::json(StatusCode::OK, &answer.value))
 }
 
@@ -148,7 +148,7 @@ pub(super) async fn top_up(
         account_id: parse_id(&id)?,
     };
     let call = caller.call("/v1/accounts/{id}/credits", &document);
-    let answer = quota.kernel.run(call, &command::TOP_UP, top_up, command::top_up).await?;
+    let answer = quota.kernel().run(call, &command::TOP_UP, top_up, command::top_up).await?;
     Ok(reply::json(StatusCode::OK, &answer.value))
 }
 

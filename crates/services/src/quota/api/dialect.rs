@@ -39,7 +39,9 @@ const fn title(code: Code) -> (StatusCode, &'static str) {
         Code::CredentialMissing => (StatusCode::UNAUTHORIZED, "Missing Token"),
         Code::CredentialInvalid => (StatusCode::FORBIDDEN, "Invalid Token"),
         Code::CredentialExpired => (StatusCode::FORBIDDEN, "Token Expired"),
-        Code::InsufficientCredits | Code::TenantInactive => (StatusCode::FORBIDDEN, "Quota Exceeded or Banned"),
+        Code::InsufficientCredits | Code::TenantInactive => {
+            (StatusCode::FORBIDDEN, "Quota Exceeded or Banned")
+        }
         Code::ScopeMissing | Code::OriginDenied => (StatusCode::FORBIDDEN, "Forbidden"),
         Code::NotFound => (StatusCode::NOT_FOUND, "Not Found"),
         Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),

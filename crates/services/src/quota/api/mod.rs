@@ -49,9 +49,17 @@ pub fn described(guarded: impl Fn(Handlers<Quota>) -> Handlers<Quota>) -> Api<Qu
 
 fn describe(document: &mut OpenApi) {
     let bearer = |text| {
-        SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build())
+        SecurityScheme::Http(
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(text)).build(),
+        )
     };
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme("token", bearer("An end-user's token: `xa_test_…`, `xa_live_…` or an imported one."));
-    components.add_security_scheme("management", bearer("Your management key: `xa_admin_test_…` or `xa_admin_live_…`."));
+    components.add_security_scheme(
+        "token",
+        bearer("An end-user's token: `xa_test_…`, `xa_live_…` or an imported one."),
+    );
+    components.add_security_scheme(
+        "management",
+        bearer("Your management key: `xa_admin_test_…` or `xa_admin_live_…`."),
+    );
 }

@@ -50,8 +50,8 @@ pub(super) async fn create(
         development_label: None,
     };
     let call = caller.call("/v1/tokens", &document);
-    let input = CreateToken { new, secrets: Arc::clone(&quota.kernel.secrets) };
-    let answer = quota.kernel.run(call, &command::CREATE_TOKEN, input, command::create_token).await?;
+    let input = CreateToken { new, secrets: Arc::clone(&quota.kernel().secrets) };
+    let answer = quota.kernel().run(call, &command::CREATE_TOKEN, input, command::create_token).await?;
     Ok(reply::json(StatusCode::CREATED, &answer.value))
 }
 
@@ -70,9 +70,9 @@ pub(super) async fn rotate(
     Path(id): Path<String>,
     Json(document): Json,
 ) -> Result<Response, Failure> {
-    let input = RotateToken { token_id: parse_id(&id)?, secrets: Arc::clone(&quota.kernel.secrets) };
+    let input = RotateToken { token_id: parse_id(&id)?, secrets: Arc::clone(&quota.kernel().secrets) };
     let call = caller.call("/v1/tokens/{id}/rotate", &document);
-    let answer = quota.kernel.run(call, &command::ROTATE_TOKEN, input, command::rotate_token).await?;
+    let answer = quota.kernel().run(call, &command::ROTATE_TOKEN, input, command::rotate_token).await?;
     Ok(reply::json(StatusCode::CREATED, &answer.value))
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn revoke(
 ) -> Result<Response, Failure> {
     let token_id = parse_id(&id)?;
     let call = caller.call("/v1/tokens/{id}", &Document::default());
-    let answer = quota.kernel.run(call, &command::REVOKE_TOKEN, token_id, command::revoke_token).await?;
+    let answer = quota.kernel().run(call, &command::REVOKE_TOKEN, token_id, command::revoke_token).await?;
     Ok(reply::json(StatusCode::OK, &answer.value))
 }
 
@@ -105,7 +105,8 @@ fn moment(document: &Document, field: &'static str) -> Result<Option<Timestamp>,
     document
         .optional_string(field, 1..=64)?
         .map(|text| {
-            text.parse().map_err(|_| Fault::invalid(field, "must be an RFC 3339 time like 2030-01-31T12:00:00Z"))
+            text.parse()
+                .map_err(|_| Fault::invalid(field, "must be an RFC 3339 time like 2030-01-31T12:00:00Z"))
         })
         .transpose()
 }

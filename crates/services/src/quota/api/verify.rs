@@ -72,7 +72,7 @@ pub(super) async fn verify(
 ) -> Result<Response, Failure> {
     let (mut parts, body) = request.into_parts();
     let meta = RequestMeta::from_request_parts(&mut parts, &()).await?;
-    let token = quota.index.find(&quota.kernel, bearer(&parts.headers)?).await?;
+    let token = quota.index().find(quota.kernel(), bearer(&parts.headers)?).await?;
     let ask = match read_ask(&token, &meta, query.as_deref(), &parts.headers, body).await {
         Ok(ask) => ask,
         // The credential is judged before the body, and a dead token learns nothing about its body.
@@ -108,13 +108,13 @@ async fn read_ask(
     Ok(Ask { token: Arc::clone(token), count, is_dry_run, idempotency_key, request_id: meta.request_id })
 }
 
-/// Asks in vain, and tells whether the token or its tenant is why.
+/// Asks in vain, and tells whether the token, its account or its tenant is why.
 async fn refusal_of_credential(token: Arc<Entry>, meta: &RequestMeta) -> Result<Option<Fault>, Fault> {
     let lane = Arc::clone(&token.lane);
     let ask = Ask { token, count: 1, is_dry_run: true, idempotency_key: None, request_id: meta.request_id };
     Ok(match lane.ask(ask).await? {
-        refusal @ (Verdict::Revoked | Verdict::Expired) => Some(refuse(refusal)),
-        Verdict::Passed { .. } | Verdict::Exceeded | Verdict::Banned | Verdict::KeyReused => None,
+        refusal @ (Verdict::Revoked | Verdict::Expired | Verdict::Banned) => Some(refuse(refusal)),
+        Verdict::Passed { .. } | Verdict::Exceeded | Verdict::KeyReused => None,
     })
 }
 
@@ -122,9 +122,10 @@ fn refuse(verdict: Verdict) -> Fault {
     match verdict {
         Verdict::Revoked => kernel::keys::invalid(),
         Verdict::Expired => Fault::new(Code::CredentialExpired, "The provided token has expired"),
-        Verdict::Exceeded => {
-            Fault::new(Code::InsufficientCredits, "The balance is below the cost of this call. Top up the account.")
-        }
+        Verdict::Exceeded => Fault::new(
+            Code::InsufficientCredits,
+            "The balance is below the cost of this call. Top up the account.",
+        ),
         Verdict::Banned => Fault::new(Code::InsufficientCredits, "The account is banned."),
         Verdict::KeyReused => kernel::idempotency::mismatch(),
         Verdict::Passed { .. } => Fault::internal("a call that passed is no refusal"),
@@ -136,18 +137,36 @@ fn dry_run(query: &str) -> Result<bool, Fault> {
     let mut values = query
         .split('&')
         .filter_map(|pair| pair.split_once('=').or(Some((pair, ""))))
-        .filter_map(|(name, value)| (name == "dry_run").then_some(value));
+        .filter_map(|(name, value)| (decoded(name) == b"dry_run").then(|| decoded(value)));
     let Some(value) = values.next() else { return Ok(false) };
     if values.next().is_some() {
         return Err(wrong());
     }
-    match value {
-        "1" => Ok(true),
-        "0" => Ok(false),
-        _ if value.eq_ignore_ascii_case("true") => Ok(true),
-        _ if value.eq_ignore_ascii_case("false") => Ok(false),
+    match value.as_slice() {
+        b"1" => Ok(true),
+        b"0" => Ok(false),
+        _ if value.eq_ignore_ascii_case(b"true") => Ok(true),
+        _ if value.eq_ignore_ascii_case(b"false") => Ok(false),
         _ => Err(wrong()),
     }
+}
+
+/// `%XX` as its byte (RFC 3986 §2.1): a caller that encodes too much must not be charged for a dry run.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digit = |position: usize| char::from(*after.get(position)?).to_digit(16);
+        rest = after;
+        match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte"));
+                rest = &after[2..];
+            }
+            _ => bytes.push(first),
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -168,6 +187,11 @@ mod tests {
             ("dry_run", None),
             ("dry_run=yes", None),
             ("dry_run=true&dry_run=false", None),
+            ("dry%5Frun=%74rue", Some(true)),
+            ("dry_run=1&dry%5frun=0", None),
+            ("dry_run=%", None),
+            ("dry_run=%+1", None),
+            ("%=1&%5&dry_run=0", Some(false)),
         ] {
             assert_eq!(dry_run(query).ok(), expected, "{query}");
         }

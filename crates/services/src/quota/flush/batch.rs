@@ -13,7 +13,7 @@ use kernel::{Kernel, tenancy};
 use serde::{Deserialize, Serialize};
 
 use super::Ask;
-use super::store::{self, Charge};
+use super::store::{self, Charge, States};
 use crate::quota::model::{Book, Decision, Verdict};
 
 /// Decides every call and writes what the passed ones cost. One verdict per ask, in order.
@@ -36,14 +36,20 @@ pub(super) fn decide(
 
     let mut verdicts = Vec::with_capacity(asks.len());
     let mut charges = Vec::with_capacity(asks.len());
+    let mut used = Vec::new();
     for (position, ask) in asks.iter().enumerate() {
         let token = &ask.token;
-        // A dead token gets no saved reply; a live one gets it even from an empty account.
-        if let Some(verdict) = book.token_refusal(token.token_id).or_else(|| keyed.saved(position, ask)) {
+        let refusal = book.refusal(token.token_id, token.account_id);
+        if !matches!(refusal, Some(Verdict::Revoked | Verdict::Expired)) && book.note_use(token.token_id) {
+            used.push(token.token_text.as_str());
+        }
+        // What may not pass gets no saved reply either; what may gets it even from an empty account.
+        if let Some(verdict) = refusal.or_else(|| keyed.saved(position, ask)) {
             verdicts.push(verdict);
             continue;
         }
-        let Decision { verdict, cost } = book.decide(token.token_id, token.account_id, ask.count, ask.is_dry_run);
+        let Decision { verdict, cost } =
+            book.decide(token.token_id, token.account_id, ask.count, ask.is_dry_run);
         if cost > 0 {
             let transfer_id = TransferId::new(book.now, kernel.random.id_bits());
             charges.push(Charge { ask, transfer_id, request_id: ask.request_id, cost });
@@ -53,6 +59,9 @@ pub(super) fn decide(
     }
     if !charges.is_empty() {
         store::write(tx, tenant_id, book.now, &charges)?;
+    }
+    if !used.is_empty() {
+        store::note_use(tx, tenant_id, book.now, used)?;
     }
     keyed.save(tx, kernel, tenant_id)?;
     Ok(verdicts)
@@ -69,17 +78,20 @@ fn is_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<bool, Fault> {
 /// The state of accounts and tokens: locked first, read after.
 fn open_book(tx: &mut Tx<'_>, kernel: &Kernel, tenant_id: TenantId, asks: &[Ask]) -> Result<Book, Fault> {
     let tenant = tenant_id.text();
-    let accounts = store::lock_accounts(tx, &tenant, asks)?;
-    let tokens = store::read_tokens(tx, &tenant, asks)?;
+    let States { accounts, tokens } = store::lock(tx, &tenant, asks)?;
     let is_tenant_active = is_active(tx, tenant_id)?;
     Ok(Book { now: kernel.clock.now(), is_tenant_active, accounts, tokens })
 }
 
 /// The tenant is suspended: every call is refused, for the reason it would be refused for in any case.
-fn refuse_all(tx: &mut Tx<'_>, kernel: &Kernel, tenant_id: TenantId, asks: &[Ask]) -> Result<Vec<Verdict>, Fault> {
+fn refuse_all(
+    tx: &mut Tx<'_>,
+    kernel: &Kernel,
+    tenant_id: TenantId,
+    asks: &[Ask],
+) -> Result<Vec<Verdict>, Fault> {
     let tenant = tenant_id.text();
-    let tokens = store::read_tokens(tx, &tenant, asks)?;
-    let accounts = HashMap::new();
+    let States { accounts, tokens } = store::peek(tx, &tenant, asks)?;
     let book = Book { now: kernel.clock.now(), is_tenant_active: false, accounts, tokens };
     Ok(asks.iter().map(|ask| book.token_refusal(ask.token.token_id).unwrap_or(Verdict::Banned)).collect())
 }
@@ -116,7 +128,8 @@ fn claim_keys<'a>(
     let mut keyed = Keyed { slots: HashMap::new(), of_ask: HashMap::new() };
     let mut claims: Vec<(&'a str, Mac, usize)> = Vec::new();
     for (position, ask) in asks.iter().enumerate() {
-        let Some(raw) = ask.idempotency_key.as_ref().filter(|_| ask.token.is_idempotent && !ask.is_dry_run) else {
+        let Some(raw) = ask.idempotency_key.as_ref().filter(|_| ask.token.is_idempotent && !ask.is_dry_run)
+        else {
             continue;
         };
         let mac = kernel.secrets.idempotency_mac(raw.expose());
@@ -147,7 +160,9 @@ fn claim_key<'a>(
     let (is_claimed_here, done) = match idempotency::claim(tx, slot, &fingerprint(ask.count), now) {
         Ok(Claim::Fresh) => (true, None),
         Ok(Claim::Done(_)) => (false, find_reply(tx, kernel, slot, raw)?),
-        Err(fault) if fault.code == base::Code::IdempotencyMismatch => (false, find_reply(tx, kernel, slot, raw)?),
+        Err(fault) if fault.code == base::Code::IdempotencyMismatch => {
+            (false, find_reply(tx, kernel, slot, raw)?)
+        }
         Err(fault) => return Err(fault),
     };
     Ok(Entry { raw, done, is_claimed_here, scope })
@@ -196,7 +211,8 @@ impl Keyed<'_> {
             return;
         };
         if let Verdict::Passed { balance, expires_at } = verdict {
-            entry.done = Some((ask.count, Reply { balance, expires_at_us: expires_at.map(Timestamp::micros) }));
+            entry.done =
+                Some((ask.count, Reply { balance, expires_at_us: expires_at.map(Timestamp::micros) }));
         }
     }
 
@@ -208,7 +224,8 @@ impl Keyed<'_> {
                 None => idempotency::free(tx, slot)?,
                 Some((count, reply)) => {
                     let plain = serde_json::to_vec(&reply).map_err(Fault::internal)?;
-                    let sealed = kernel.secrets.seal_reply(&kernel.random, &entry.scope, entry.raw.expose(), &plain);
+                    let sealed =
+                        kernel.secrets.seal_reply(&kernel.random, &entry.scope, entry.raw.expose(), &plain);
                     idempotency::complete(tx, slot, &fingerprint(count), &sealed)?;
                 }
             }

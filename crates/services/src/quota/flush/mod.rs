@@ -103,7 +103,10 @@ impl Lane {
     }
 
     async fn flush_until_idle(self: Arc<Self>) {
-        while let Some((asks, answers)) = self.take() {
+        loop {
+            // Not a wait: the requests that are ready to run get their turn, and join this flush.
+            tokio::task::yield_now().await;
+            let Some((asks, answers)) = self.take() else { return };
             let verdicts = self.flush(Arc::from(asks)).await;
             for (answer, verdict) in answers.into_iter().zip(verdicts) {
                 // A caller that went away was charged all the same: its verdict is on disk.

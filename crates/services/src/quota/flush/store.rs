@@ -12,8 +12,10 @@ use crate::quota::model::{AccountState, TokenState};
 
 const LOCK_ACCOUNTS: &str = "SELECT account_id, balance, held, floor, frozen_at_us FROM account \
     WHERE tenant_id = ?1 AND account_id = ANY(?2) ORDER BY account_id FOR UPDATE";
-const READ_TOKENS: &str = "SELECT token_id, points_per_call, expires_at_us, revoked_at_us FROM quota_token \
+const READ_TOKENS: &str = "SELECT token_id, points_per_call, expires_at_us, revoked_at_us, ended, last_used_at_us FROM quota_token \
     WHERE tenant_id = ?1 AND token_id = ANY(?2)";
+const NOTE_USES: &str =
+    "UPDATE quota_token SET last_used_at_us = ?2 WHERE tenant_id = ?1 AND token_id = ANY(?3)";
 const WRITE: &str = "WITH spent AS (UPDATE account SET balance = account.balance - taken.cost \
     FROM unnest(?2::text[], ?3::bigint[]) AS taken (account_id, cost) \
     WHERE account.tenant_id = ?1 AND account.account_id = taken.account_id RETURNING account.account_id) \
@@ -22,18 +24,18 @@ const WRITE: &str = "WITH spent AS (UPDATE account SET balance = account.balance
     FROM unnest(?5::text[], ?6::text[], ?7::text[], ?8::bigint[], ?9::text[]) \
     AS made (transfer_id, account_id, revenue_id, amount, request_id)";
 
-const READ_ACCOUNT: &str = "SELECT account_id, balance, held, floor, frozen_at_us FROM account \
-    WHERE tenant_id = ?1 AND account_id = ?2";
-const READ_TOKEN: &str = "SELECT token_id, points_per_call, expires_at_us, revoked_at_us FROM quota_token \
-    WHERE tenant_id = ?1 AND token_id = ?2";
+const READ_BOTH: &str = "SELECT account.balance, account.held, account.floor, account.frozen_at_us, points_per_call, expires_at_us, \
+    revoked_at_us, ended, last_used_at_us FROM quota_token JOIN account ON account.tenant_id = quota_token.tenant_id \
+    AND account.account_id = quota_token.account_id WHERE quota_token.tenant_id = ?1 AND quota_token.token_id = ?2";
 const INSERT_TRANSFER: &str = "INSERT INTO transfer (tenant_id, transfer_id, debit_account_id, credit_account_id, unit, amount, kind, request_id, at_us) \
     VALUES (?1, ?2, ?3, ?4, 'point', ?5, 'charge', ?6, ?7)";
+const NOTE_USE: &str = "UPDATE quota_token SET last_used_at_us = ?2 WHERE tenant_id = ?1 AND token_id = ?3";
 const SPEND: &str = "UPDATE account SET balance = balance - ?3 WHERE tenant_id = ?1 AND account_id = ?2";
 
 /// Prepared on both engines.
-pub(in crate::quota) const STATEMENTS: &[&str] = &[READ_ACCOUNT, READ_TOKEN, INSERT_TRANSFER, SPEND];
+pub(in crate::quota) const STATEMENTS: &[&str] = &[READ_BOTH, INSERT_TRANSFER, NOTE_USE, SPEND];
 /// Prepared on PostgreSQL alone.
-pub(in crate::quota) const POSTGRES_STATEMENTS: &[&str] = &[LOCK_ACCOUNTS, READ_TOKENS, WRITE];
+pub(in crate::quota) const POSTGRES_STATEMENTS: &[&str] = &[LOCK_ACCOUNTS, READ_TOKENS, WRITE, NOTE_USES];
 
 /// A charge that was decided, ready to be written.
 pub(super) struct Charge<'a> {
@@ -43,46 +45,75 @@ pub(super) struct Charge<'a> {
     pub(super) cost: i64,
 }
 
-/// Locks the accounts in the order of their ids and reads them.
-pub(super) fn lock_accounts(
-    tx: &mut Tx<'_>,
-    tenant: &str,
-    asks: &[Ask],
-) -> Result<HashMap<AccountId, AccountState>, Fault> {
-    let mut texts: Vec<&str> = asks.iter().map(|ask| ask.token.account_text.as_str()).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let rows = match tx.engine() {
-        Engine::Postgres => {
-            let texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
-            tx.all(LOCK_ACCOUNTS, args![tenant, &texts], account)?
-        }
-        Engine::Sqlite => read_each(tx, READ_ACCOUNT, tenant, &texts, account)?,
-    };
-    Ok(rows.into_iter().collect())
+/// The live state of a batch's accounts and tokens.
+#[derive(Default)]
+pub(super) struct States {
+    pub(super) accounts: HashMap<AccountId, AccountState>,
+    pub(super) tokens: HashMap<TokenId, TokenState>,
 }
 
-/// Reads the live state of the tokens: after the locks, or a revocation might slip past.
-pub(super) fn read_tokens(
-    tx: &mut Tx<'_>,
-    tenant: &str,
-    asks: &[Ask],
-) -> Result<HashMap<TokenId, TokenState>, Fault> {
-    let mut texts: Vec<&str> = asks.iter().map(|ask| ask.token.token_text.as_str()).collect();
+/// Locks the accounts in the order of their ids, and only then reads the tokens: a revocation takes the same lock.
+pub(super) fn lock(tx: &mut Tx<'_>, tenant: &str, asks: &[Ask]) -> Result<States, Fault> {
+    match tx.engine() {
+        Engine::Postgres => lock_arrays(tx, tenant, asks),
+        Engine::Sqlite => read_each(tx, tenant, asks),
+    }
+}
+
+/// Reads the tokens alone, without a lock, where nothing can be charged.
+pub(super) fn peek(tx: &mut Tx<'_>, tenant: &str, asks: &[Ask]) -> Result<States, Fault> {
+    match tx.engine() {
+        Engine::Postgres => Ok(States { tokens: read_tokens(tx, tenant, asks)?, ..States::default() }),
+        Engine::Sqlite => read_each(tx, tenant, asks),
+    }
+}
+
+fn lock_arrays(tx: &mut Tx<'_>, tenant: &str, asks: &[Ask]) -> Result<States, Fault> {
+    let accounts = texts(asks.iter().map(|ask| &ask.token.account_text));
+    let accounts =
+        tx.all(LOCK_ACCOUNTS, args![tenant, &accounts], |row| Ok((row.id(0)?, account(row, 1)?)))?;
+    Ok(States { accounts: accounts.into_iter().collect(), tokens: read_tokens(tx, tenant, asks)? })
+}
+
+fn read_tokens(tx: &mut Tx<'_>, tenant: &str, asks: &[Ask]) -> Result<HashMap<TokenId, TokenState>, Fault> {
+    let tokens = texts(asks.iter().map(|ask| &ask.token.token_text));
+    let tokens = tx.all(READ_TOKENS, args![tenant, &tokens], |row| Ok((row.id(0)?, token(row, 1)?)))?;
+    Ok(tokens.into_iter().collect())
+}
+
+/// SQLite's writer is alone: there is nothing to lock.
+fn read_each(tx: &mut Tx<'_>, tenant: &str, asks: &[Ask]) -> Result<States, Fault> {
+    let mut states =
+        States { accounts: HashMap::with_capacity(asks.len()), tokens: HashMap::with_capacity(asks.len()) };
+    for entry in asks.iter().map(|ask| &ask.token) {
+        if states.tokens.contains_key(&entry.token_id) {
+            continue;
+        }
+        let read = tx
+            .opt(READ_BOTH, args![tenant, &entry.token_text], |row| Ok((account(row, 0)?, token(row, 4)?)))?;
+        if let Some((account, token)) = read {
+            states.accounts.insert(entry.account_id, account);
+            states.tokens.insert(entry.token_id, token);
+        }
+    }
+    Ok(states)
+}
+
+/// Sorted and without repetition.
+fn texts<'a>(ids: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut texts: Vec<String> = ids.cloned().collect();
     texts.sort_unstable();
     texts.dedup();
-    let rows = match tx.engine() {
-        Engine::Postgres => {
-            let texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
-            tx.all(READ_TOKENS, args![tenant, &texts], token)?
-        }
-        Engine::Sqlite => read_each(tx, READ_TOKEN, tenant, &texts, token)?,
-    };
-    Ok(rows.into_iter().collect())
+    texts
 }
 
 /// Books the charges and takes them off their accounts, one update per account.
-pub(super) fn write(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp, charges: &[Charge<'_>]) -> Result<(), Fault> {
+pub(super) fn write(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    now: Timestamp,
+    charges: &[Charge<'_>],
+) -> Result<(), Fault> {
     let mut spent: HashMap<&str, i64> = HashMap::with_capacity(charges.len());
     for charge in charges {
         *spent.entry(&charge.ask.token.account_text).or_default() += charge.cost;
@@ -94,6 +125,28 @@ pub(super) fn write(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp, charge
         Engine::Postgres => write_arrays(tx, tenant_id, now, charges, &spent),
         Engine::Sqlite => write_each(tx, tenant_id, now, charges, &spent),
     }
+}
+
+/// Notes the use of tokens whose accounts are locked: a rotation may replace a token only if it was never used.
+pub(super) fn note_use(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    now: Timestamp,
+    mut tokens: Vec<&str>,
+) -> Result<(), Fault> {
+    tokens.sort_unstable();
+    match tx.engine() {
+        Engine::Postgres => {
+            let tokens: Vec<String> = tokens.into_iter().map(str::to_owned).collect();
+            tx.exec(NOTE_USES, args![tenant_id, now, &tokens])?;
+        }
+        Engine::Sqlite => {
+            for token in tokens {
+                tx.exec(NOTE_USE, args![tenant_id, now, token])?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn write_arrays(
@@ -110,7 +163,10 @@ fn write_arrays(
     let revenues: Vec<String> = charges.iter().map(|charge| revenue(tenant_id, charge.ask)).collect();
     let amounts: Vec<i64> = charges.iter().map(|charge| charge.cost).collect();
     let requests: Vec<String> = charges.iter().map(|charge| charge.request_id.text()).collect();
-    tx.exec(WRITE, args![tenant_id, &accounts, &costs, now, &transfers, &debits, &revenues, &amounts, &requests])?;
+    tx.exec(
+        WRITE,
+        args![tenant_id, &accounts, &costs, now, &transfers, &debits, &revenues, &amounts, &requests],
+    )?;
     Ok(())
 }
 
@@ -127,7 +183,15 @@ fn write_each(
         let credit = revenue(tenant_id, charge.ask);
         tx.exec(
             INSERT_TRANSFER,
-            args![&tenant, charge.transfer_id, &token.account_text, credit, charge.cost, charge.request_id, now],
+            args![
+                &tenant,
+                charge.transfer_id,
+                &token.account_text,
+                credit,
+                charge.cost,
+                charge.request_id,
+                now
+            ],
         )?;
     }
     for (account, cost) in spent {
@@ -140,35 +204,21 @@ fn revenue(tenant_id: TenantId, ask: &Ask) -> String {
     SystemAccount::Revenue.id(tenant_id, ask.token.environment, Unit::Point).text()
 }
 
-fn read_each<T>(
-    tx: &mut Tx<'_>,
-    sql: &'static str,
-    tenant: &str,
-    ids: &[&str],
-    read: fn(&Row<'_>) -> Result<T, Error>,
-) -> Result<Vec<T>, Error> {
-    let mut rows = Vec::with_capacity(ids.len());
-    for id in ids {
-        rows.extend(tx.opt(sql, args![tenant, *id], read)?);
-    }
-    Ok(rows)
+fn account(row: &Row<'_>, from: usize) -> Result<AccountState, Error> {
+    Ok(AccountState {
+        balance: row.int(from)?,
+        held: row.int(from + 1)?,
+        floor: row.int(from + 2)?,
+        is_frozen: row.opt_int(from + 3)?.is_some(),
+    })
 }
 
-fn account(row: &Row<'_>) -> Result<(AccountId, AccountState), Error> {
-    let state = AccountState {
-        balance: row.int(1)?,
-        held: row.int(2)?,
-        floor: row.int(3)?,
-        is_frozen: row.opt_int(4)?.is_some(),
-    };
-    Ok((row.id(0)?, state))
-}
-
-fn token(row: &Row<'_>) -> Result<(TokenId, TokenState), Error> {
-    let state = TokenState {
-        points_per_call: row.int(1)?,
-        expires_at: row.opt_timestamp(2)?,
-        revoked_at: row.opt_timestamp(3)?,
-    };
-    Ok((row.id(0)?, state))
+fn token(row: &Row<'_>, from: usize) -> Result<TokenState, Error> {
+    Ok(TokenState {
+        points_per_call: row.int(from)?,
+        expires_at: row.opt_timestamp(from + 1)?,
+        revoked_at: row.opt_timestamp(from + 2)?,
+        is_ended: row.bool(from + 3)?,
+        last_used_at: row.opt_timestamp(from + 4)?,
+    })
 }
