@@ -1,5 +1,17 @@
 //! One binary, so that the whole system is linked once.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+#[macro_use]
+mod fixture;
+
+mod bad_input;
+mod callers;
+mod cli;
+mod commands;
 mod harness;
+mod openapi;
+mod quota;
+mod races;
 mod sql_table;
 mod tidy;

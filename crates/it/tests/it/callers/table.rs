@@ -1,0 +1,147 @@
+//! Every route of both listeners, and who may call it.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Ask, Client};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Access {
+    /// No key is asked for, and none is looked at.
+    Open,
+    /// A metered token.
+    Token,
+    /// A management key of quota with this scope.
+    Quota(&'static str),
+    /// A platform key with this scope.
+    Platform(&'static str),
+    Operator,
+}
+
+/// What the route is about: the object that a foreigner must not see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum About {
+    Nothing,
+    Account,
+    Token,
+    /// Named in the body.
+    AccountInBody,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) template: &'static str,
+    pub(super) access: Access,
+    pub(super) about: About,
+    pub(super) body: &'static str,
+    /// The status for a caller who may.
+    pub(super) status: u16,
+}
+
+const fn open(template: &'static str) -> Route {
+    Route { method: "GET", template, access: Access::Open, about: About::Nothing, body: "", status: 200 }
+}
+
+const fn quota(
+    method: &'static str,
+    template: &'static str,
+    scope: &'static str,
+    about: About,
+    body: &'static str,
+    status: u16,
+) -> Route {
+    Route { method, template, access: Access::Quota(scope), about, body, status }
+}
+
+pub(super) const PUBLIC: &[Route] = &[
+    open("/health"),
+    open("/ready"),
+    open("/openapi"),
+    open("/openapi/system.json"),
+    open("/openapi/platform.json"),
+    open("/openapi/quota.json"),
+    open("/docs"),
+    open("/docs/page.js"),
+    open("/docs/page.css"),
+    open("/docs/5.35.0/swagger-ui-bundle.js"),
+    open("/docs/5.35.0/swagger-ui.css"),
+    Route {
+        method: "GET",
+        template: "/platform/v1/tenant",
+        access: Access::Platform("tenant:read"),
+        about: About::Nothing,
+        body: "",
+        status: 200,
+    },
+    Route {
+        method: "POST",
+        template: "/v1/verify",
+        access: Access::Token,
+        about: About::Nothing,
+        body: "",
+        status: 200,
+    },
+    quota("POST", "/v1/accounts", "accounts:write", About::Nothing, r#"{"name":"New"}"#, 201),
+    quota("GET", "/v1/accounts/{id}", "accounts:read", About::Account, "", 200),
+    quota("PATCH", "/v1/accounts/{id}", "accounts:write", About::Account, r#"{"name":"Other"}"#, 200),
+    quota("POST", "/v1/accounts/{id}/credits", "accounts:write", About::Account, r#"{"points":5}"#, 200),
+    quota("POST", "/v1/tokens", "tokens:write", About::AccountInBody, "{}", 201),
+    quota("POST", "/v1/tokens/{id}/rotate", "tokens:write", About::Token, "", 201),
+    quota("DELETE", "/v1/tokens/{id}", "tokens:write", About::Token, "", 200),
+];
+
+/// Only the guard is judged here: the operator's routes answer to the operator token and to nothing else.
+pub(super) const OPERATOR: &[(&str, &str)] = &[
+    ("GET", "/operator/v1/tenants"),
+    ("POST", "/operator/v1/tenants"),
+    ("GET", "/operator/v1/tenants/{id}"),
+    ("POST", "/operator/v1/tenants/{id}/status"),
+    ("POST", "/operator/v1/tenants/{id}/approve"),
+    ("GET", "/operator/v1/wallet"),
+    ("POST", "/operator/v1/credits"),
+    ("GET", "/operator/v1/audit"),
+    ("GET", "/operator/v1/keys"),
+    ("POST", "/operator/v1/keys"),
+    ("DELETE", "/operator/v1/keys/{id}"),
+    ("POST", "/operator/v1/keys/{id}/rotate"),
+    ("GET", "/operator/v1/accounts"),
+    ("POST", "/operator/v1/accounts"),
+    ("GET", "/operator/v1/accounts/{id}"),
+    ("PATCH", "/operator/v1/accounts/{id}"),
+    ("POST", "/operator/v1/accounts/{id}/credits"),
+    ("GET", "/operator/v1/tokens"),
+    ("POST", "/operator/v1/tokens"),
+    ("DELETE", "/operator/v1/tokens/{id}"),
+    ("POST", "/operator/v1/tokens/{id}/rotate"),
+    ("POST", "/operator/v1/seed"),
+    ("GET", "/operator/v1/ledger/check"),
+    ("GET", "/operator/v1/ledger/summary"),
+    ("GET", "/operator/v1/doctor"),
+    ("GET", "/operator/v1/migrations"),
+    ("POST", "/operator/v1/secrets/activate"),
+];
+
+/// What the operator's listener shows to anybody who reaches it.
+pub(super) const OPERATOR_OPEN: &[&str] =
+    &["/health", "/ready", "/openapi", "/openapi/system.json", "/openapi/operator.json"];
+
+pub(super) fn guarded() -> impl Iterator<Item = &'static Route> {
+    PUBLIC.iter().filter(|route| route.access != Access::Open)
+}
+
+impl Route {
+    /// The request without a credential, about what `client` has.
+    pub(super) fn ask(&self, client: &Client) -> Ask {
+        let path = match self.about {
+            About::Account => self.template.replace("{id}", &client.account),
+            About::Token => self.template.replace("{id}", &client.token_id),
+            About::Nothing | About::AccountInBody => self.template.to_owned(),
+        };
+        let ask = Ask::new(self.method, &path).header("idempotency-key", "callers");
+        match self.about {
+            About::AccountInBody => ask.json(&json!({ "accountId": client.account })),
+            _ if self.body.is_empty() => ask,
+            _ => ask.json(&serde_json::from_str::<Value>(self.body).unwrap()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Two server processes on one PostgreSQL: one is hammered, the other ends what is charged.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use it::client::{Client, Request};
+use it::folder::Folder;
+use it::operator::Operator;
+use it::postgres;
+use it::server::{Launch, Server, binary};
+use serde_json::json;
+
+const CONNECTIONS: usize = 8;
+/// Calls that each connection sends after the end was answered.
+const AFTER: usize = 20;
+const POINTS: i64 = 1_000_000;
+/// An operator under load may be told to repeat the call, but not for ever.
+const ATTEMPTS_MAX: usize = 3;
+
+struct Nodes {
+    first: Server,
+    second: Server,
+    tenant: String,
+    management_key: String,
+}
+
+/// What was hammered.
+struct Target {
+    account: String,
+    token: String,
+    token_id: String,
+}
+
+#[test]
+fn what_one_node_has_ended_no_other_node_charges() {
+    let Some(database) = postgres::for_test() else { return };
+    let (one, two) = (Folder::new().unwrap(), Folder::new().unwrap());
+    let first = Server::start(&Launch::postgres(binary(), one.path(), &database.url())).unwrap();
+    // The second node has the same secrets, as an operator would distribute them.
+    let launch = Launch::postgres(binary(), two.path(), &database.url());
+    std::fs::create_dir(&launch.data).unwrap();
+    std::fs::copy(one.path().join("data/secrets.toml"), launch.data.join("secrets.toml")).unwrap();
+    let second = Server::start(&launch).unwrap();
+    assert_eq!(first.line["demo"], second.line["demo"], "both print the same keys");
+    let tenant = first.tenant().to_owned();
+    let key = &first.line["demo"]["quota"]["live"]["admin"];
+    let management_key = key.as_str().unwrap().to_owned();
+    let nodes = Nodes { first, second, tenant, management_key };
+
+    let management = |method: &str, path: &str| Request::new(method, path).bearer(&nodes.management_key);
+    nodes.end("a token is revoked", |target| {
+        (nodes.second.client(), management("DELETE", &format!("/v1/tokens/{}", target.token_id)))
+    });
+    nodes.end("an account is banned", |target| {
+        let request = management("PATCH", &format!("/v1/accounts/{}", target.account));
+        (nodes.second.client(), request.json(&json!({ "banned": true })))
+    });
+    nodes.end("an operator revokes a token", |target| {
+        let path = format!("/operator/v1/tokens/{}?tenantId={}", target.token_id, nodes.tenant);
+        (nodes.operator(), Request::new("DELETE", &path).bearer(&nodes.second.operator_token))
+    });
+    nodes.end("an operator bans an account", |target| {
+        let path = format!("/operator/v1/accounts/{}", target.account);
+        let body = json!({ "tenantId": nodes.tenant, "banned": true });
+        (nodes.operator(), Request::new("PATCH", &path).bearer(&nodes.second.operator_token).json(&body))
+    });
+    nodes.end("a tenant is suspended", |_| (nodes.operator(), nodes.set_status("suspended")));
+    let reopened = nodes.operator().send(&nodes.set_status("active")).unwrap();
+    assert_eq!(reopened.status, 200, "{}", reopened.text());
+    nodes.second.operator().ledger_check().unwrap();
+}
+
+impl Nodes {
+    fn operator(&self) -> Client {
+        Client::new(&self.second.admin_url)
+    }
+
+    fn set_status(&self, status: &str) -> Request {
+        let path = format!("/operator/v1/tenants/{}/status", self.tenant);
+        Request::post(&path).bearer(&self.second.operator_token).json(&json!({ "status": status }))
+    }
+
+    fn target(&self) -> Target {
+        let mut operator = self.first.operator();
+        let body = json!({ "tenantId": self.tenant, "name": "hammered", "points": POINTS });
+        let account =
+            operator.post("/operator/v1/accounts", &body).unwrap()["id"].as_str().unwrap().to_owned();
+        let body = json!({ "tenantId": self.tenant, "accountId": account });
+        let made = operator.post("/operator/v1/tokens", &body).unwrap();
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        Target { token: text("token"), token_id: text("id"), account }
+    }
+
+    /// Hammers the first node, ends it at the second, and compares the ledger at the answer with the ledger at the end.
+    fn end(&self, what: &str, ending: impl FnOnce(&Target) -> (Client, Request)) {
+        let target = self.target();
+        let (ended, passed) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let mut operator = self.second.operator();
+        let at_the_answer = thread::scope(|scope| {
+            for _ in 0..CONNECTIONS {
+                scope.spawn(|| hammer(self.first.client(), &target.token, &ended, &passed));
+            }
+            // The load is under way on every connection, more or less, once so many calls have passed.
+            while passed.load(Ordering::SeqCst) < 5 * CONNECTIONS {
+                thread::yield_now();
+            }
+            let (mut client, request) = ending(&target);
+            let attempts = (1..=ATTEMPTS_MAX).find(|_| client.send(&request).unwrap().status == 200);
+            ended.store(true, Ordering::SeqCst);
+            assert!(attempts.is_some(), "{what}: not after {ATTEMPTS_MAX} attempts");
+            self.balance(&mut operator, &target)
+        });
+        assert_eq!(
+            self.balance(&mut operator, &target),
+            at_the_answer,
+            "{what}: a charge came after the answer"
+        );
+        let charged = usize::try_from(POINTS - at_the_answer).unwrap();
+        assert_eq!(charged, passed.load(Ordering::SeqCst), "{what}: every 200 is a charge, and no other");
+    }
+
+    fn balance(&self, operator: &mut Operator, target: &Target) -> i64 {
+        operator.balance(&self.tenant, &target.account).unwrap()
+    }
+}
+
+fn hammer(mut client: Client, token: &str, ended: &AtomicBool, passed: &AtomicUsize) {
+    let request = Request::post("/v1/verify").bearer(token);
+    let mut after = 0;
+    while after < AFTER {
+        let was_ended = ended.load(Ordering::SeqCst);
+        let answer = client.send(&request).unwrap();
+        match answer.status {
+            200 => {
+                assert!(!was_ended, "a call that began after the answer passed");
+                passed.fetch_add(1, Ordering::SeqCst);
+            }
+            status => assert_eq!(status, 403, "{}", answer.text()),
+        }
+        after += usize::from(was_ended);
+    }
+}
