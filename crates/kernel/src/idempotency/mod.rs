@@ -57,7 +57,7 @@ pub fn claim(
         return Ok(Claim::Fresh);
     }
     // The row is there and young; it may only have vanished if its owner was refused meanwhile.
-    let Some(saved) = store::find(tx, slot)? else {
+    let Some(saved) = store::find(tx, slot, now)? else {
         return Err(Fault::unavailable(
             "The first request with this Idempotency-Key has just ended. Please retry.",
         ));
@@ -68,12 +68,16 @@ pub fn claim(
     saved.reply.map(Claim::Done).ok_or_else(in_progress)
 }
 
-/// What was done under a key: the fingerprint of the request and the sealed reply.
+/// What was done under a key within its day: the fingerprint of the request and the sealed reply.
 ///
 /// # Errors
 /// A database failure.
-pub fn find(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<Option<(Fingerprint, Vec<u8>)>, Fault> {
-    Ok(store::find(tx, slot)?.and_then(|saved| saved.reply.map(|reply| (saved.fingerprint, reply))))
+pub fn find(
+    tx: &mut Tx<'_>,
+    slot: Slot<'_>,
+    now: Timestamp,
+) -> Result<Option<(Fingerprint, Vec<u8>)>, Fault> {
+    Ok(store::find(tx, slot, now)?.and_then(|saved| saved.reply.map(|reply| (saved.fingerprint, reply))))
 }
 
 /// Saves the sealed reply, and what it is the reply to, in the transaction of the effect.

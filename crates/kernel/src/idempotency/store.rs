@@ -9,8 +9,8 @@ const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, finger
     SET fingerprint = excluded.fingerprint, fence = idempotency.fence + 1, reply = NULL, \
     created_at_us = excluded.created_at_us, expires_at_us = excluded.expires_at_us \
     WHERE idempotency.expires_at_us <= ?5";
-const FIND: &str =
-    "SELECT fingerprint, reply FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
+const FIND: &str = "SELECT fingerprint, reply FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3 \
+    AND expires_at_us > ?4";
 const COMPLETE: &str = "UPDATE idempotency SET fingerprint = ?4, reply = ?5 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 const DELETE: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 /// The age is asked for twice: a key may be claimed anew between the inner statement and the lock of the outer one.
@@ -36,8 +36,9 @@ pub(super) fn insert(
     Ok(tx.exec(INSERT, args![slot.tenant_id, slot.scope, key_mac, &fingerprint[..], now, expires_at])? == 1)
 }
 
-pub(super) fn find(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<Option<Saved>, Fault> {
-    Ok(tx.opt(FIND, args![slot.tenant_id, slot.scope, &slot.key_mac[..]], |row| {
+/// A row that is past its day is as good as gone.
+pub(super) fn find(tx: &mut Tx<'_>, slot: Slot<'_>, now: Timestamp) -> Result<Option<Saved>, Fault> {
+    Ok(tx.opt(FIND, args![slot.tenant_id, slot.scope, &slot.key_mac[..], now], |row| {
         let fingerprint = Fingerprint::try_from(row.bytes("fingerprint")?)
             .map_err(|_| db::Error::corrupt("a fingerprint of another length than 32 bytes"))?;
         Ok(Saved { fingerprint, reply: row.opt_bytes("reply")? })

@@ -179,6 +179,17 @@ impl Book {
         })
     }
 
+    /// A verdict that was given before, with the balance of now: what a dry run of that call tells.
+    #[must_use]
+    pub fn told_now(&self, verdict: Verdict, account_id: AccountId) -> Verdict {
+        match (verdict, self.accounts.get(&account_id)) {
+            (Verdict::Passed { expires_at, .. }, Some(account)) => {
+                Verdict::Passed { balance: account.balance.saturating_sub(account.held), expires_at }
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
     /// Notes that a token which may be used came, and tells whether that is to be written: to the minute.
     pub fn note_use(&mut self, token_id: TokenId) -> bool {
         let now = self.now;

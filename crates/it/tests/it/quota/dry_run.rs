@@ -12,6 +12,7 @@ use crate::fixture::{Ask, Client, Reply, World, verify, wait};
 on_both_engines! {
     dry_run_is_read_from_the_query_in_every_published_form
     a_dry_run_takes_no_idempotency_key
+    a_dry_run_under_a_used_key_answers_as_the_call_under_it_would
     any_story_is_answered_as_a_simple_model_says_and_every_dry_run_as_its_call
 }
 
@@ -49,6 +50,25 @@ async fn a_dry_run_takes_no_idempotency_key(world: Arc<World>) {
     assert_eq!(world.state(&world.mine).await, before);
     let real = verify(&client.token).header("idempotency-key", "k").json(&json!({ "count": 2 }));
     assert_eq!(world.send(real).await.expect(200)["balance"], 8);
+}
+
+async fn a_dry_run_under_a_used_key_answers_as_the_call_under_it_would(world: Arc<World>) {
+    let client = world.client_with(&world.mine, json!({ "points": 4, "idempotency": true }), json!({})).await;
+    let ask = |query: &str, count: i64| call(&client, count, query).header("idempotency-key", "k");
+    world.send(ask("", 3)).await.expect(200);
+    world.send(verify(&client.token)).await.expect(200);
+    let before = world.state(&world.mine).await;
+    for count in [3, 1, 4] {
+        let dry = world.send(ask("?dry_run=true", count)).await;
+        assert_eq!(world.state(&world.mine).await, before);
+        // The key's own count passes even on an empty account; any other is a conflict.
+        assert_as_its_call(&dry, &world.send(ask("", count)).await, 0);
+        assert_eq!(dry.status, if count == 3 { 200 } else { 409 });
+    }
+    world.clock.advance_seconds(24 * 3600);
+    let dry = world.send(ask("?dry_run=true", 1)).await;
+    assert_as_its_call(&dry, &world.send(ask("", 1)).await, 0);
+    dry.refused(403, "Quota Exceeded or Banned", EXCEEDED);
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -20,6 +20,8 @@ on_both_engines! {
 const CALLERS: usize = 16;
 /// Calls that each caller sends after it has seen the end: enough to go through every node's queue again.
 const AFTER: usize = 5;
+/// An end under load may be told to repeat, but not for ever.
+const ATTEMPTS_MAX: usize = 5;
 
 async fn after_a_revocation_is_answered_no_charge_of_the_token_commits(world: Arc<World>) {
     let key = world.management_key().await;
@@ -67,7 +69,12 @@ async fn ended_while_charging(world: &Arc<World>, end: impl Fn(&Client) -> Ask) 
         }
         let ask = end(&client);
         let edge = if ask.path.starts_with("/operator/") { &private } else { &public };
-        let answer = ask.send(edge).await;
+        let mut answer = ask.clone().send(edge).await;
+        for _ in 1..ATTEMPTS_MAX {
+            if answer.status == 503 {
+                answer = ask.clone().send(edge).await;
+            }
+        }
         ended.store(true, Ordering::SeqCst);
         let at_the_answer = world.balance(&client.account).await;
         assert_eq!(answer.status, 200, "round {round}: {answer:?}");
@@ -89,7 +96,8 @@ async fn hammer(edge: Edge, ask: Ask, ended: Arc<AtomicBool>) -> usize {
                 assert!(!was_ended, "a call that began after the answer passed");
                 passed += 1;
             }
-            _ => assert_eq!(reply.status, 403, "{reply:?}"),
+            // Where transactions are serializable, a call may be told to come again.
+            status => assert!([403, 503].contains(&status), "{reply:?}"),
         }
         after += usize::from(was_ended);
     }

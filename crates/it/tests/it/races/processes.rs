@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use it::client::Request;
+use it::client::{Client, Request};
 use it::folder::Folder;
 use it::operator::Summary;
 use it::postgres;
@@ -20,6 +20,17 @@ fn over_http_a_balance_of_n_lets_exactly_n_of_200_concurrent_calls_pass_on_postg
     let Some(database) = postgres::for_test() else { return };
     let folder = Folder::new().unwrap();
     exactly_n(&Launch::postgres(binary(), folder.path(), &database.url()));
+}
+
+#[test]
+fn metrics_are_on_the_private_listener_alone_and_name_no_tenant() {
+    let folder = Folder::new().unwrap();
+    let server = Server::start(&Launch::sqlite(binary(), folder.path())).unwrap();
+    let public = server.client().send(&Request::get("/metrics")).unwrap();
+    assert_eq!(public.status, 404, "{}", public.text());
+    let private = Client::new(&server.admin_url).send(&Request::get("/metrics")).unwrap();
+    assert_eq!(private.status, 200);
+    assert!(!private.text().contains(server.tenant()), "{}", private.text());
 }
 
 /// 50 connections, opened before the first call, with four calls each.

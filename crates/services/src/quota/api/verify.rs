@@ -137,7 +137,8 @@ fn dry_run(query: &str) -> Result<bool, Fault> {
     let mut values = query
         .split('&')
         .filter_map(|pair| pair.split_once('=').or(Some((pair, ""))))
-        .filter_map(|(name, value)| (decoded(name) == b"dry_run").then(|| decoded(value)));
+        .filter(|(name, _)| decoded(name) == b"dry_run")
+        .map(|(_, value)| decoded(value));
     let Some(value) = values.next() else { return Ok(false) };
     if values.next().is_some() {
         return Err(wrong());

@@ -45,6 +45,7 @@ pub(super) fn decide(
         }
         // What may not pass gets no saved reply either; what may gets it even from an empty account.
         if let Some(verdict) = refusal.or_else(|| keyed.saved(position, ask)) {
+            let verdict = if ask.is_dry_run { book.told_now(verdict, token.account_id) } else { verdict };
             verdicts.push(verdict);
             continue;
         }
@@ -118,7 +119,7 @@ struct Entry<'a> {
     is_claimed_here: bool,
 }
 
-/// Claims the keys in one order, so that two nodes cannot wait for each other.
+/// Claims the keys in one order, so that two nodes cannot wait for each other. A dry run only looks.
 fn claim_keys<'a>(
     tx: &mut Tx<'_>,
     kernel: &Kernel,
@@ -126,20 +127,18 @@ fn claim_keys<'a>(
     asks: &'a [Ask],
 ) -> Result<Keyed<'a>, Fault> {
     let mut keyed = Keyed { slots: HashMap::new(), of_ask: HashMap::new() };
-    let mut claims: Vec<(&'a str, Mac, usize)> = Vec::new();
+    let mut claims: Vec<(&'a str, Mac, bool, usize)> = Vec::new();
     for (position, ask) in asks.iter().enumerate() {
-        let Some(raw) = ask.idempotency_key.as_ref().filter(|_| ask.token.is_idempotent && !ask.is_dry_run)
-        else {
-            continue;
-        };
+        let Some(raw) = ask.idempotency_key.as_ref().filter(|_| ask.token.is_idempotent) else { continue };
         let mac = kernel.secrets.idempotency_mac(raw.expose());
         keyed.of_ask.insert(position, (&ask.token.account_text, mac));
-        claims.push((&ask.token.account_text, mac, position));
+        claims.push((&ask.token.account_text, mac, ask.is_dry_run, position));
     }
+    // Where a call and a dry run share a key, the call comes first and claims it.
     claims.sort_unstable();
-    claims.dedup_by_key(|(account, mac, _)| (*account, *mac));
+    claims.dedup_by_key(|(account, mac, ..)| (*account, *mac));
     let now = kernel.clock.now();
-    for (account, mac, position) in claims {
+    for (account, mac, _, position) in claims {
         let entry = claim_key(tx, kernel, tenant_id, &asks[position], &mac, now)?;
         keyed.slots.insert((account, mac), entry);
     }
@@ -157,14 +156,14 @@ fn claim_key<'a>(
     let raw = ask.idempotency_key.as_ref().expect("only asks with a key are claimed");
     let scope = format!("{}:quota:{}", ask.token.environment, ask.token.account_text);
     let slot = Slot { tenant_id, scope: &scope, key_mac: mac };
-    let (is_claimed_here, done) = match idempotency::claim(tx, slot, &fingerprint(ask.count), now) {
-        Ok(Claim::Fresh) => (true, None),
-        Ok(Claim::Done(_)) => (false, find_reply(tx, kernel, slot, raw)?),
-        Err(fault) if fault.code == base::Code::IdempotencyMismatch => {
-            (false, find_reply(tx, kernel, slot, raw)?)
-        }
-        Err(fault) => return Err(fault),
-    };
+    let is_claimed_here = !ask.is_dry_run
+        && match idempotency::claim(tx, slot, &fingerprint(ask.count), now) {
+            Ok(Claim::Fresh) => true,
+            Ok(Claim::Done(_)) => false,
+            Err(fault) if fault.code == base::Code::IdempotencyMismatch => false,
+            Err(fault) => return Err(fault),
+        };
+    let done = if is_claimed_here { None } else { find_reply(tx, kernel, slot, raw, now)? };
     Ok(Entry { raw, done, is_claimed_here, scope })
 }
 
@@ -174,8 +173,9 @@ fn find_reply(
     kernel: &Kernel,
     slot: Slot<'_>,
     raw: &Secret,
+    now: Timestamp,
 ) -> Result<Option<(i64, Reply)>, Fault> {
-    let Some((fingerprint, sealed)) = idempotency::find(tx, slot)? else {
+    let Some((fingerprint, sealed)) = idempotency::find(tx, slot, now)? else {
         return Ok(None);
     };
     let saved = kernel.secrets.open_reply(slot.scope, raw.expose(), &sealed)?;

@@ -1,7 +1,7 @@
 //! The flusher: calls that arrive together are decided and committed together.
 //!
-//! One lane per tenant, one flush of a lane at a time. A lane never waits for a timer: while one flush commits, the
-//! next gathers, so latency is one commit, and a hot account costs one row update per flush instead of per call.
+//! One lane per tenant. A lane never waits for a timer: while one flush commits, the next gathers, so latency is one
+//! commit, and a hot account costs one row update per flush instead of per call.
 //! A flush that fails unexpectedly is halved and tried again, so that one bad row fails alone.
 
 mod batch;
@@ -9,10 +9,12 @@ mod store;
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use base::id::TenantId;
 use base::{Code, Fault, Secret};
+use db::{Engine, Tx};
 use kernel::Kernel;
 use tokio::sync::oneshot;
 
@@ -60,7 +62,17 @@ pub(super) struct Lane {
 struct Waiting {
     asks: Vec<Ask>,
     answers: Vec<Answer>,
-    is_flushing: bool,
+    /// Somebody will flush these calls: nobody else need see to it.
+    is_scheduled: bool,
+}
+
+/// The calls of one flush, fixed when its transaction begins.
+#[derive(Debug, Default)]
+struct Batch {
+    asks: OnceLock<Vec<Ask>>,
+    answers: Mutex<Vec<Answer>>,
+    /// Calls were left in the lane, or kept out of it, for the same task to flush next.
+    is_followed: AtomicBool,
 }
 
 impl Flusher {
@@ -91,7 +103,7 @@ impl Lane {
         verdict.await.map_err(|_| Fault::unavailable("The server is shutting down. Please retry."))?
     }
 
-    /// `true` when nobody is flushing this lane, and the caller must see to it.
+    /// `true` when nobody will flush this lane, and the caller must see to it.
     fn enqueue(&self, ask: Ask, answer: Answer) -> Result<bool, Fault> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.asks.len() >= QUEUE_MAX {
@@ -99,47 +111,73 @@ impl Lane {
         }
         waiting.asks.push(ask);
         waiting.answers.push(answer);
-        Ok(!mem::replace(&mut waiting.is_flushing, true))
+        Ok(!mem::replace(&mut waiting.is_scheduled, true))
     }
 
     async fn flush_until_idle(self: Arc<Self>) {
         loop {
-            // Not a wait: the requests that are ready to run get their turn, and join this flush.
-            tokio::task::yield_now().await;
-            let Some((asks, answers)) = self.take() else { return };
-            let verdicts = self.flush(Arc::from(asks)).await;
-            for (answer, verdict) in answers.into_iter().zip(verdicts) {
-                // A caller that went away was charged all the same: its verdict is on disk.
-                drop(answer.send(verdict));
+            let batch = Arc::new(Batch::default());
+            let written = self.write(Arc::clone(&batch)).await;
+            // A write that was refused never began: its calls are still in the lane, and hear of it, too.
+            let calls = self.begin(&batch).len();
+            let verdicts = match written {
+                Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
+                Err(fault) if fault.code == Code::Internal && calls > 1 => self.flush_halves(&batch).await,
+                Err(fault) => (0..calls).map(|_| Err(again(&fault))).collect(),
+            };
+            batch.answer(verdicts);
+            if !batch.is_followed.load(Ordering::SeqCst) || self.is_idle() {
+                return;
             }
         }
     }
 
-    fn take(&self) -> Option<(Vec<Ask>, Vec<Answer>)> {
+    async fn write(self: &Arc<Self>, batch: Arc<Batch>) -> Result<Vec<Verdict>, Fault> {
+        let lane = Arc::clone(self);
+        let decide = move |tx: &mut Tx<'_>| {
+            let asks = lane.begin(&batch);
+            batch::decide(tx, &lane.kernel, lane.tenant_id, asks)
+        };
+        self.kernel.db.write(self.tenant_id, decide).await
+    }
+
+    /// The calls of a flush: all that wait when its transaction begins, which on SQLite is when the writer is free.
+    fn begin<'a>(&self, batch: &'a Batch) -> &'a [Ask] {
+        batch.asks.get_or_init(|| {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let size = waiting.asks.len().min(BATCH_MAX);
+            let (later_asks, later_answers) = (waiting.asks.split_off(size), waiting.answers.split_off(size));
+            // SQLite's writer takes one flush after the other, so the next may queue up while this one commits.
+            // PostgreSQL would run both at once, and they would wait for each other's locks.
+            let is_followed = self.kernel.db.engine() == Engine::Postgres || !later_asks.is_empty();
+            waiting.is_scheduled = is_followed;
+            batch.is_followed.store(is_followed, Ordering::SeqCst);
+            *batch.answers.lock().unwrap_or_else(PoisonError::into_inner) =
+                mem::replace(&mut waiting.answers, later_answers);
+            mem::replace(&mut waiting.asks, later_asks)
+        })
+    }
+
+    /// Whether nothing waits; then the next call schedules a flush of its own.
+    fn is_idle(&self) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.asks.is_empty() {
-            waiting.is_flushing = false;
-            return None;
-        }
-        let batch = waiting.asks.len().min(BATCH_MAX);
-        let (later_asks, later_answers) = (waiting.asks.split_off(batch), waiting.answers.split_off(batch));
-        Some((mem::replace(&mut waiting.asks, later_asks), mem::replace(&mut waiting.answers, later_answers)))
+        waiting.is_scheduled = !waiting.asks.is_empty();
+        !waiting.is_scheduled
     }
 
     /// One verdict per ask, in order. Halves what fails unexpectedly, until the bad ask stands alone.
-    async fn flush(&self, asks: Arc<[Ask]>) -> Vec<Result<Verdict, Fault>> {
-        let mut verdicts = Vec::with_capacity(asks.len());
-        #[expect(clippy::single_range_in_vec_init, reason = "a list of ranges, which grows, is meant")]
-        let mut ranges = vec![0..asks.len()];
+    async fn flush_halves(&self, batch: &Arc<Batch>) -> Vec<Result<Verdict, Fault>> {
+        let calls = self.begin(batch).len();
+        let mut verdicts = Vec::with_capacity(calls);
+        let mut ranges = vec![calls / 2..calls, 0..calls / 2];
         while let Some(range) = ranges.pop() {
-            let (kernel, batch, part) = (self.kernel.clone(), Arc::clone(&asks), range.clone());
+            let (kernel, half, part) = (self.kernel.clone(), Arc::clone(batch), range.clone());
             let tenant_id = self.tenant_id;
-            let written = self
-                .kernel
-                .db
-                .write(tenant_id, move |tx| batch::decide(tx, &kernel, tenant_id, &batch[part.clone()]))
-                .await;
-            match written {
+            let decide = move |tx: &mut Tx<'_>| {
+                let asks = half.asks.get().expect("the batch has begun");
+                batch::decide(tx, &kernel, tenant_id, &asks[part.clone()])
+            };
+            match self.kernel.db.write(tenant_id, decide).await {
                 Ok(decided) => verdicts.extend(decided.into_iter().map(Ok)),
                 Err(fault) if fault.code == Code::Internal && range.len() > 1 => {
                     tracing::error!(?fault, calls = range.len(), "a flush failed and is halved");
@@ -151,6 +189,16 @@ impl Lane {
             }
         }
         verdicts
+    }
+}
+
+impl Batch {
+    fn answer(&self, verdicts: Vec<Result<Verdict, Fault>>) {
+        let answers = mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner));
+        for (answer, verdict) in answers.into_iter().zip(verdicts) {
+            // A caller that went away was charged all the same: its verdict is on disk.
+            drop(answer.send(verdict));
+        }
     }
 }
 
