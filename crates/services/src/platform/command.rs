@@ -92,6 +92,9 @@ pub struct KeyView {
     pub expires_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
+    /// Only after a rotation: what of it could not be confirmed, and how to confirm it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warning: Option<String>,
 }
 
 impl KeyView {
@@ -113,6 +116,7 @@ impl KeyView {
             last_used_at: key.last_used_at,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
+            warning: None,
         }
     }
 

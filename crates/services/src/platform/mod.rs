@@ -6,6 +6,8 @@
 //!
 //! Suspension and revocation are two steps: a command that publishes the new state, and a wait until every command
 //! that was inside the gate has ended. Only then is the caller answered.
+//! Where the wait cannot be confirmed, a suspension or revocation is answered with a failure that says that the new
+//! state holds; a rotation is answered with the new secret, which nobody could show again, and with a warning.
 
 pub mod api;
 pub mod command;
@@ -30,6 +32,9 @@ pub const SCOPES: &[&str] = &[
     "tenant:read",
     "tenant:write",
 ];
+
+const UNCONFIRMED_ROTATION: &str = "The key was rotated: store the new secret. Whether calls that a replaced key had \
+    begun have ended could not be confirmed. Revoke that key to wait for them.";
 
 /// Suspends, closes or reopens a tenant. When it returns, no charge of a tenant that is not active commits any more.
 ///
@@ -57,13 +62,18 @@ pub async fn revoke_key(kernel: &Kernel, call: Call, key_id: KeyId) -> Result<Re
     Ok(answer.value)
 }
 
-/// Rotates a key. Without a grace the old key is dead, and no charge by it commits, when it returns.
+/// Rotates a key. Without a grace the old key is dead, and no charge by it commits, when it returns, unless its answer
+/// carries a warning: the secret in it exists nowhere else, so it is not given up for a wait that was not confirmed.
 ///
 /// # Errors
-/// As [`revoke_key`]; a key that is not live; a grace out of range.
+/// Not found; a key that is not live; a grace out of range; a database failure.
 pub async fn rotate_key(kernel: &Kernel, call: Call, input: command::RotateKey) -> Result<KeyView, Fault> {
     let tenant_id = call.caller.tenant_id;
     let answer = kernel.run(call, &command::ROTATE_KEY, input, command::rotate_key).await?;
-    kernel.drain(tenant_id, lineage_gate(answer.value.lineage_id)).await?;
-    Ok(answer.value)
+    let drained = kernel.drain(tenant_id, lineage_gate(answer.value.lineage_id)).await;
+    let warning = drained.err().map(|fault| {
+        tracing::warn!(%tenant_id, key = %answer.value.id, ?fault, "a key was rotated and its gate not drained");
+        UNCONFIRMED_ROTATION.to_owned()
+    });
+    Ok(KeyView { warning, ..answer.value })
 }

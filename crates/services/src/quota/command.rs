@@ -20,6 +20,11 @@ const fn command(name: &'static str, scope: &'static str, idempotent: Idempotent
 }
 
 pub const CREATE_ACCOUNT: Command = command("quota.account.create", "accounts:write", Idempotent::Optional);
+/// Money-in, so a key is required. Operators alone may: a tenant opens an account and tops it up.
+pub const CREATE_FUNDED_ACCOUNT: Command = Command {
+    scope: Scope::OperatorOnly,
+    ..command("quota.account.create_funded", "", Idempotent::Required)
+};
 pub const CHANGE_ACCOUNT: Command = command("quota.account.change", "accounts:write", Idempotent::No);
 pub const TOP_UP: Command = command("quota.account.top_up", "accounts:write", Idempotent::Required);
 pub const CREATE_TOKEN: Command = command("quota.token.create", "tokens:write", Idempotent::Optional);
@@ -27,8 +32,15 @@ pub const ROTATE_TOKEN: Command = command("quota.token.rotate", "tokens:write", 
 pub const REVOKE_TOKEN: Command = command("quota.token.revoke", "tokens:write", Idempotent::No);
 
 /// Every command of the service, for the generated list.
-pub const COMMANDS: &[&Command] =
-    &[&CREATE_ACCOUNT, &CHANGE_ACCOUNT, &TOP_UP, &CREATE_TOKEN, &ROTATE_TOKEN, &REVOKE_TOKEN];
+pub const COMMANDS: &[&Command] = &[
+    &CREATE_ACCOUNT,
+    &CREATE_FUNDED_ACCOUNT,
+    &CHANGE_ACCOUNT,
+    &TOP_UP,
+    &CREATE_TOKEN,
+    &ROTATE_TOKEN,
+    &REVOKE_TOKEN,
+];
 
 /// An account as it is answered and saved.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -117,6 +129,7 @@ pub fn create_account(
     store::insert_account(tx, ctx, account_id, new)?;
     if new.points > 0 {
         ledger::grant(tx, ctx, account_id, new.points, None)?;
+        ctx.note(format!("{} points", new.points));
     }
     ctx.target(account_id.text());
     Ok(Ending::Done(find_account(tx, ctx, account_id)?.into()))

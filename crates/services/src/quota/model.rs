@@ -174,8 +174,9 @@ impl Book {
     #[must_use]
     pub fn refusal(&self, token_id: TokenId, account_id: AccountId) -> Option<Verdict> {
         self.token_refusal(token_id).or_else(|| match self.accounts.get(&account_id) {
+            _ if !self.is_tenant_active => Some(Verdict::Banned),
             None => Some(Verdict::Revoked),
-            Some(account) => (!self.is_tenant_active || account.is_frozen).then_some(Verdict::Banned),
+            Some(account) => account.is_frozen.then_some(Verdict::Banned),
         })
     }
 

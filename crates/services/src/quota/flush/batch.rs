@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use base::id::{TenantId, TransferId};
 use base::{Fault, Secret, Timestamp};
 use db::Tx;
+use kernel::Kernel;
 use kernel::idempotency::{self, Claim, Fingerprint, Slot};
 use kernel::secrets::Mac;
-use kernel::{Kernel, tenancy};
 use serde::{Deserialize, Serialize};
 
 use super::Ask;
@@ -26,13 +26,9 @@ pub(super) fn decide(
     tenant_id: TenantId,
     asks: &[Ask],
 ) -> Result<Vec<Verdict>, Fault> {
-    if !is_active(tx, tenant_id)? {
-        // Refused before the gate, so that a suspension need not wait behind calls that come after it.
-        return refuse_all(tx, kernel, tenant_id, asks);
-    }
     let mut keyed = claim_keys(tx, kernel, tenant_id, asks)?;
-    tenancy::enter(tx, tenant_id, None)?;
-    let mut book = open_book(tx, kernel, tenant_id, asks)?;
+    let States { is_tenant_active, accounts, tokens } = store::lock(tx, tenant_id, asks)?;
+    let mut book = Book { now: kernel.clock.now(), is_tenant_active, accounts, tokens };
 
     let mut verdicts = Vec::with_capacity(asks.len());
     let mut charges = Vec::with_capacity(asks.len());
@@ -66,35 +62,6 @@ pub(super) fn decide(
     }
     keyed.save(tx, kernel, tenant_id)?;
     Ok(verdicts)
-}
-
-fn is_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<bool, Fault> {
-    match tenancy::ensure_active(tx, tenant_id) {
-        Ok(()) => Ok(true),
-        Err(fault) if fault.code == base::Code::TenantInactive => Ok(false),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// The state of accounts and tokens: locked first, read after.
-fn open_book(tx: &mut Tx<'_>, kernel: &Kernel, tenant_id: TenantId, asks: &[Ask]) -> Result<Book, Fault> {
-    let tenant = tenant_id.text();
-    let States { accounts, tokens } = store::lock(tx, &tenant, asks)?;
-    let is_tenant_active = is_active(tx, tenant_id)?;
-    Ok(Book { now: kernel.clock.now(), is_tenant_active, accounts, tokens })
-}
-
-/// The tenant is suspended: every call is refused, for the reason it would be refused for in any case.
-fn refuse_all(
-    tx: &mut Tx<'_>,
-    kernel: &Kernel,
-    tenant_id: TenantId,
-    asks: &[Ask],
-) -> Result<Vec<Verdict>, Fault> {
-    let tenant = tenant_id.text();
-    let States { accounts, tokens } = store::peek(tx, &tenant, asks)?;
-    let book = Book { now: kernel.clock.now(), is_tenant_active: false, accounts, tokens };
-    Ok(asks.iter().map(|ask| book.token_refusal(ask.token.token_id).unwrap_or(Verdict::Banned)).collect())
 }
 
 /// What is kept of a passed call under its Idempotency-Key.

@@ -25,6 +25,8 @@ pub(super) use store::{POSTGRES_STATEMENTS, STATEMENTS};
 
 /// Calls of one flush.
 const BATCH_MAX: usize = 1024;
+/// Turns of the scheduler that a flush lets pass for calls that are about to come.
+const GATHER_TURNS_MAX: usize = 16;
 /// Calls that may wait in a lane; beyond it callers are told to come back.
 const QUEUE_MAX: usize = 8192;
 
@@ -116,6 +118,7 @@ impl Lane {
 
     async fn flush_until_idle(self: Arc<Self>) {
         loop {
+            self.gather().await;
             let batch = Arc::new(Batch::default());
             let written = self.write(Arc::clone(&batch)).await;
             // A write that was refused never began: its calls are still in the lane, and hear of it, too.
@@ -129,6 +132,19 @@ impl Lane {
             if !batch.is_followed.load(Ordering::SeqCst) || self.is_idle() {
                 return;
             }
+        }
+    }
+
+    /// Not a wait: requests that are ready to run get their turn, for as long as each turn brings more calls.
+    async fn gather(&self) {
+        let mut calls = 0;
+        for _ in 0..GATHER_TURNS_MAX {
+            tokio::task::yield_now().await;
+            let now = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).asks.len();
+            if now == calls {
+                return;
+            }
+            calls = now;
         }
     }
 
