@@ -147,6 +147,14 @@ fn closed() -> Fault {
     Fault::conflict("The tenant is closed for good. Create a new one.")
 }
 
+/// Whether a tenant is there and active.
+///
+/// # Errors
+/// A database failure.
+pub fn is_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<bool, Fault> {
+    Ok(store::status(tx, tenant_id)? == Some(Status::Active))
+}
+
 /// # Errors
 /// [`Code::TenantInactive`] when the tenant is not active; not found; a database failure.
 pub fn ensure_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> {
