@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +21,21 @@ use crate::ctx::Clock;
 /// Beyond this many lineages the idle ones are forgotten.
 const LINEAGES_MAX: usize = 100_000;
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, LimiterClock, StateInformationMiddleware>;
+/// One lineage's requests.
+#[derive(Debug)]
+struct Limiter {
+    rate: RateLimiter<NotKeyed, InMemoryState, LimiterClock, StateInformationMiddleware>,
+    /// In microseconds: from then on the burst is whole, and a new limiter would say the same as this one.
+    whole_at_us: AtomicI64,
+}
+
+/// The limiters, and how many of them are the next occasion to look for idle ones.
+#[derive(Debug)]
+struct Limiters {
+    by_lineage: HashMap<(LineageId, u32), Arc<Limiter>>,
+    count_min: usize,
+    look_at: usize,
+}
 
 /// What a limited route tells its caller (`RateLimit-Policy`, `RateLimit`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,13 +54,17 @@ pub struct Limits {
     /// The operator's default for every service that has one; 0: no limits.
     override_per_minute: Option<u32>,
     clock: LimiterClock,
-    limiters: Mutex<HashMap<(LineageId, u32), Arc<Limiter>>>,
+    limiters: Mutex<Limiters>,
 }
 
 impl Limits {
     #[must_use]
     pub fn new(clock: Clock, override_per_minute: Option<u32>) -> Self {
-        Self { override_per_minute, clock: LimiterClock(clock), limiters: Mutex::default() }
+        Self {
+            override_per_minute,
+            clock: LimiterClock(clock),
+            limiters: Mutex::new(Limiters::new(LINEAGES_MAX)),
+        }
     }
 
     /// The default of a service whose published one is `published`; a service without a limit keeps none.
@@ -57,16 +76,16 @@ impl Limits {
     /// Takes one request of a lineage's `per_minute`, or says when the next one is free.
     pub fn take(&self, lineage_id: LineageId, per_minute: NonZeroU32) -> Standing {
         let limiter = self.limiter(lineage_id, per_minute);
-        match limiter.check() {
+        match limiter.rate.check() {
             Ok(snapshot) => {
                 let remaining = snapshot.remaining_burst_capacity();
                 let used = u64::from(per_minute.get().saturating_sub(remaining));
+                let until_whole = Duration::from_micros(used * 60_000_000 / u64::from(per_minute.get()));
+                limiter.note_use(self.clock.now(), until_whole);
                 Standing {
                     limit: per_minute.get(),
                     remaining,
-                    reset_s: whole_seconds(Duration::from_micros(
-                        used * 60_000_000 / u64::from(per_minute.get()),
-                    )),
+                    reset_s: whole_seconds(until_whole),
                     is_refused: false,
                 }
             }
@@ -81,14 +100,44 @@ impl Limits {
 
     fn limiter(&self, lineage_id: LineageId, per_minute: NonZeroU32) -> Arc<Limiter> {
         let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
-        if limiters.len() >= LINEAGES_MAX {
-            limiters.retain(|_, limiter| Arc::strong_count(limiter) > 1);
+        let place = (lineage_id, per_minute.get());
+        if let Some(limiter) = limiters.by_lineage.get(&place) {
+            return Arc::clone(limiter);
         }
-        let limiter = limiters.entry((lineage_id, per_minute.get())).or_insert_with(|| {
-            let quota = Quota::per_minute(per_minute).allow_burst(per_minute);
-            Arc::new(RateLimiter::direct_with_clock(quota, self.clock.clone()).with_middleware())
-        });
-        Arc::clone(limiter)
+        limiters.forget_idle(self.clock.now());
+        let quota = Quota::per_minute(per_minute).allow_burst(per_minute);
+        let rate = RateLimiter::direct_with_clock(quota, self.clock.clone()).with_middleware();
+        let limiter = Arc::new(Limiter { rate, whole_at_us: AtomicI64::new(0) });
+        limiters.by_lineage.insert(place, Arc::clone(&limiter));
+        limiter
+    }
+}
+
+impl Limiter {
+    fn note_use(&self, now: LimiterInstant, until_whole: Duration) {
+        let until_whole = i64::try_from(until_whole.as_micros()).unwrap_or(i64::MAX);
+        self.whole_at_us.fetch_max(now.0.saturating_add(until_whole).saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn is_idle(&self, now: LimiterInstant) -> bool {
+        self.whole_at_us.load(Ordering::Relaxed) <= now.0
+    }
+}
+
+impl Limiters {
+    fn new(count_min: usize) -> Self {
+        Self { by_lineage: HashMap::new(), count_min, look_at: count_min }
+    }
+
+    /// Forgets the limiters whose burst is whole and that nobody holds. The next look comes when as many again were
+    /// added as stayed, so that a new lineage costs a look at two others, on average, however many are busy.
+    fn forget_idle(&mut self, now: LimiterInstant) {
+        if self.by_lineage.len() < self.look_at {
+            return;
+        }
+        // Somebody who holds one is about to use it.
+        self.by_lineage.retain(|_, limiter| Arc::strong_count(limiter) > 1 || !limiter.is_idle(now));
+        self.look_at = self.count_min.max(self.by_lineage.len().saturating_mul(2));
     }
 }
 
@@ -156,5 +205,55 @@ mod tests {
         assert!(!limits.take(lineage, sixty).is_refused);
         assert!(limits.take(lineage, sixty).is_refused);
         assert!(!limits.take(LineageId::from_bits(2), sixty).is_refused, "another lineage is not affected");
+    }
+
+    fn of_at_least(count_min: usize, clock: &Clock) -> Limits {
+        Limits { limiters: Mutex::new(Limiters::new(count_min)), ..Limits::new(clock.clone(), None) }
+    }
+
+    fn count(limits: &Limits) -> usize {
+        limits.limiters.lock().unwrap().by_lineage.len()
+    }
+
+    #[test]
+    fn what_a_lineage_used_is_never_forgotten_for_others() {
+        let clock = Clock::manual(Timestamp::from_millis(1_780_000_000_000));
+        let limits = of_at_least(4, &clock);
+        let (busy, two) = (LineageId::from_bits(1), NonZeroU32::new(2).unwrap());
+        assert!(!limits.take(busy, two).is_refused && !limits.take(busy, two).is_refused);
+        for other in 2..=100 {
+            limits.take(LineageId::from_bits(other), two);
+        }
+        assert!(limits.take(busy, two).is_refused, "its burst is used up, however many came since");
+        assert_eq!(count(&limits), 100, "all of them are busy");
+    }
+
+    #[test]
+    fn lineages_whose_burst_is_whole_again_are_forgotten() {
+        let clock = Clock::manual(Timestamp::from_millis(1_780_000_000_000));
+        let limits = of_at_least(4, &clock);
+        let sixty = NonZeroU32::new(60).unwrap();
+        for lineage in 1..=1000 {
+            limits.take(LineageId::from_bits(lineage), sixty);
+            clock.advance_seconds(2);
+        }
+        assert!(count(&limits) <= 4, "{}", count(&limits));
+    }
+
+    #[test]
+    fn busy_lineages_are_not_looked_at_for_each_new_one() {
+        let mut limiters = Limiters::new(4);
+        let clock = LimiterClock(Clock::manual(Timestamp::from_millis(1_780_000_000_000)));
+        let sixty = Quota::per_minute(NonZeroU32::new(60).unwrap());
+        let mut looks = 0;
+        for lineage in 0..1024 {
+            let before = limiters.look_at;
+            limiters.forget_idle(clock.now());
+            looks += usize::from(limiters.look_at != before);
+            let rate = RateLimiter::direct_with_clock(sixty, clock.clone()).with_middleware();
+            let limiter = Limiter { rate, whole_at_us: AtomicI64::new(i64::MAX) };
+            limiters.by_lineage.insert((LineageId::from_bits(lineage), 60), Arc::new(limiter));
+        }
+        assert_eq!((limiters.by_lineage.len(), looks), (1024, 8), "at 4, 8, 16, … 512");
     }
 }
