@@ -127,6 +127,9 @@ pub struct Answer<T> {
     pub is_replay: bool,
 }
 
+/// How often a drain is tried. Each try takes the database's lock timeout at most.
+pub const DRAIN_ATTEMPTS_MAX: u32 = 3;
+
 impl Kernel {
     /// Runs a command; see the module's words for the order of things.
     ///
@@ -181,11 +184,23 @@ impl Kernel {
             .await
     }
 
-    /// Waits until every command inside a gate has ended, after a new state was committed.
+    /// Waits until every command inside a gate has ended, after a new state was committed. Tries up to
+    /// [`DRAIN_ATTEMPTS_MAX`] times, because the caller was promised more than the new state.
     ///
     /// # Errors
-    /// A database failure, or commands that did not end in time: the new state holds, and the call may be repeated.
+    /// [`Code::Unavailable`] after a database failure, or when commands did not end in time: the new state holds, and
+    /// the call may be repeated.
     pub async fn drain(&self, tenant_id: TenantId, subject: String) -> Result<(), Fault> {
+        for _ in 1..DRAIN_ATTEMPTS_MAX {
+            match self.drain_once(tenant_id, subject.clone()).await {
+                Err(fault) if fault.code == Code::Unavailable => {}
+                outcome => return outcome.map_err(unconfirmed),
+            }
+        }
+        self.drain_once(tenant_id, subject).await.map_err(unconfirmed)
+    }
+
+    async fn drain_once(&self, tenant_id: TenantId, subject: String) -> Result<(), Fault> {
         let clock = self.clock.clone();
         self.db.write(tenant_id, move |tx| tenancy::drain(tx, tenant_id, &subject, clock.now())).await
     }
@@ -358,6 +373,15 @@ fn publish(tx: &mut Tx<'_>, ctx: &Ctx, command: &Command, outcome: audit::Outcom
         Audit::Always | Audit::WithRefusals => audit::write(tx, ctx, command.name, outcome)?,
     }
     outbox::write(tx, ctx, &ctx.effects.events)
+}
+
+/// The database says that nothing was changed, which is true of the drain and not of the call.
+fn unconfirmed(fault: Fault) -> Fault {
+    Fault::unavailable(
+        "The change was made and holds: new calls are refused. Whether calls that had begun before it have ended \
+         could not be confirmed. Repeat the call to wait for them.",
+    )
+    .caused_by(fault)
 }
 
 /// What a key's revocation or rotation drains: the gates of its lineage's dead keys.

@@ -6,6 +6,7 @@
 mod fixture;
 
 mod check;
+mod drain;
 mod holds;
 mod idempotency;
 mod jobs;

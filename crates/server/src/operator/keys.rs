@@ -77,6 +77,8 @@ pub(super) async fn revoke(
 }
 
 /// `POST /operator/v1/keys/{id}/rotate`: the next secret; the old one works for `graceSeconds` more.
+///
+/// A `warning` in the answer says that calls begun with a replaced key may not have ended yet. Revoke that key to wait.
 #[utoipa::path(post, path = "/operator/v1/keys/{id}/rotate", security(("operator" = [])), params(("id" = String, Path)), responses((status = 201, body = KeyView), (status = 409, body = Problem)))]
 pub(super) async fn rotate(
     State(app): State<App>,

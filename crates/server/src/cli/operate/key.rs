@@ -40,8 +40,9 @@ pub(in crate::cli) enum Verb {
     /// Create a key; its secret is shown this once
     #[command(after_help = "Examples:\n  \
         attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service quota\n  \
-        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service identity --kind publishable --environment test\n  \
-        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service platform --scopes keys:read,audit:read")]
+        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service platform --scopes keys:read,audit:read\n  \
+        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service quota --environment test --label trial\n  \
+        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service identity --kind publishable --environment test")]
     Create(Create),
     /// List the keys of a tenant's environment, oldest first, without their secrets
     #[command(
@@ -123,9 +124,10 @@ impl Verb {
                     ("graceSeconds", json!(grace_seconds)),
                 ];
                 Job::new(post(format!("/operator/v1/keys/{id}/rotate"), fields), move |body| {
-                    let old = match grace_seconds {
-                        0 => "The old secret is dead.".to_owned(),
-                        _ => format!("The old secret works for {grace_seconds} seconds more."),
+                    let old = match (body["warning"].as_str(), grace_seconds) {
+                        (Some(warning), _) => format!("Warning: {warning}"),
+                        (None, 0) => "The old secret is dead.".to_owned(),
+                        (None, _) => format!("The old secret works for {grace_seconds} seconds more."),
                     };
                     format!("{}\n{old}", minted(body))
                 })
