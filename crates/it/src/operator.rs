@@ -104,6 +104,14 @@ impl Operator {
         self.call(&Request::post(path).json(body))
     }
 
+    /// As [`Operator::post`], done once however often it is sent with this key.
+    ///
+    /// # Errors
+    /// The connection failed or the status is not a success.
+    pub fn post_once(&mut self, path: &str, idempotency_key: &str, body: &Value) -> Result<Value> {
+        self.call(&Request::post(path).header("Idempotency-Key", idempotency_key).json(body))
+    }
+
     fn call(&mut self, request: &Request) -> Result<Value> {
         let response = self.client.send(&request.clone().bearer(&self.token))?;
         if !(200..300).contains(&response.status) {

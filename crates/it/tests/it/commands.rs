@@ -3,16 +3,21 @@
 use std::fs;
 
 use it::settings::{variable, workspace};
+use kernel::Command;
 use kernel::spine::{Audit, Idempotent, Price, Scope};
 
 const FILE: &str = "docs/generated/commands.md";
 const HEAD: &str = "# Commands\n\n\
-    Every command of every service, and what runs it, costs it and records it.\n\
+    Every command of every service and of the operator, and what runs it, costs it and records it.\n\
     Generated from the source: `UPDATE=1 cargo test -p it commands` writes this file, and a test fails when it is stale.\n\n\
     | command | scope | price | audit | Idempotency-Key |\n|---|---|---|---|---|\n";
 
+fn commands() -> Vec<&'static Command> {
+    services::commands().into_iter().chain(attestry::operator::COMMANDS.iter().copied()).collect()
+}
+
 fn generated() -> String {
-    let mut rows: Vec<String> = services::commands()
+    let mut rows: Vec<String> = commands()
         .into_iter()
         .map(|command| {
             let scope = match command.scope {
@@ -53,7 +58,7 @@ fn the_list_of_commands_in_the_documents_is_the_one_in_the_source() {
 
 #[test]
 fn every_command_has_a_name_of_its_own() {
-    let mut names: Vec<&str> = services::commands().iter().map(|command| command.name).collect();
+    let mut names: Vec<&str> = commands().iter().map(|command| command.name).collect();
     names.sort_unstable();
     let all = names.len();
     names.dedup();

@@ -6,6 +6,7 @@
 mod store;
 
 use aws_lc_rs::digest;
+use base::id::{AuditId, TenantId};
 use base::{Fault, Timestamp};
 use db::Tx;
 
@@ -62,10 +63,15 @@ pub(crate) fn write(tx: &mut Tx<'_>, ctx: &Ctx, action: &str, outcome: Outcome) 
     )
 }
 
-/// The newest rows of a tenant, at most `limit`.
+/// The newest rows of a tenant that are older than `before`, at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
-pub fn newest(tx: &mut Tx<'_>, tenant_id: base::id::TenantId, limit: i64) -> Result<Vec<Entry>, Fault> {
-    store::newest(tx, tenant_id, limit)
+pub fn newest(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    before: Option<AuditId>,
+    limit: i64,
+) -> Result<Vec<Entry>, Fault> {
+    store::newest(tx, tenant_id, before.unwrap_or(AuditId::from_bits(u128::MAX)), limit)
 }

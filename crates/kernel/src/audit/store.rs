@@ -1,5 +1,5 @@
 use base::Fault;
-use base::id::TenantId;
+use base::id::{AuditId, TenantId};
 use db::{Row, Tx, args};
 
 use super::Entry;
@@ -8,7 +8,7 @@ use crate::ctx::Ctx;
 const INSERT: &str = "INSERT INTO audit (tenant_id, audit_id, environment, actor_type, actor_id, action, target, outcome, request_id, before_hash, after_hash, note, at_us) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const NEWEST: &str = "SELECT audit_id, at_us, actor_type, actor_id, action, target, outcome, request_id, note FROM audit \
-    WHERE tenant_id = ?1 ORDER BY audit_id DESC LIMIT ?2";
+    WHERE tenant_id = ?1 AND audit_id < ?2 ORDER BY audit_id DESC LIMIT ?3";
 
 pub const STATEMENTS: &[&str] = &[INSERT, NEWEST];
 
@@ -41,8 +41,13 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn newest(tx: &mut Tx<'_>, tenant_id: TenantId, limit: i64) -> Result<Vec<Entry>, Fault> {
-    Ok(tx.all(NEWEST, args![tenant_id, limit], entry)?)
+pub(super) fn newest(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    before: AuditId,
+    limit: i64,
+) -> Result<Vec<Entry>, Fault> {
+    Ok(tx.all(NEWEST, args![tenant_id, before, limit], entry)?)
 }
 
 fn entry(row: &Row<'_>) -> Result<Entry, db::Error> {

@@ -36,7 +36,7 @@ async fn done_leaves_effect_charge_event_audit_and_reply_together(world: Arc<Wor
     assert_eq!(traces(&world).await, Traces { saved_keys: 1, ..DONE });
     assert_eq!(world.balance().await, before - 3);
     let tenant_id = world.tenant_id;
-    let rows = world.read(move |tx| audit::newest(tx, tenant_id, 10)).await;
+    let rows = world.read(move |tx| audit::newest(tx, tenant_id, None, 10)).await;
     let row = &rows[0];
     assert_eq!(
         (row.action.as_str(), row.outcome.as_str(), row.target.as_str()),
@@ -77,7 +77,7 @@ async fn a_recorded_outage_keeps_its_rows_and_charges_nothing(world: Arc<World>)
     assert_eq!(traces(&world).await, Traces { charges: 0, ..DONE });
     assert_eq!(world.balance().await, before);
     let tenant_id = world.tenant_id;
-    let rows = world.read(move |tx| audit::newest(tx, tenant_id, 10)).await;
+    let rows = world.read(move |tx| audit::newest(tx, tenant_id, None, 10)).await;
     assert_eq!(rows[0].outcome, "recorded");
     let answer = world.kernel.run(call, &ORDER, ONE, order).await.unwrap();
     assert!(!answer.is_replay, "the key is free again");
@@ -155,7 +155,7 @@ async fn a_refusal_is_audited_when_asked_for(world: Arc<World>) {
     assert_eq!(fault.code, Code::Conflict);
     assert_eq!(traces(&world).await, Traces { audited: 1, ..NOTHING });
     let tenant_id = world.tenant_id;
-    let rows = world.read(move |tx| audit::newest(tx, tenant_id, 10)).await;
+    let rows = world.read(move |tx| audit::newest(tx, tenant_id, None, 10)).await;
     assert_eq!((rows[0].outcome.as_str(), rows[0].note.as_deref()), ("refused", Some("Conflict")));
     assert_eq!(rows[0].request_id, call.request_id.text());
     let too_dear = Order { units: PRICE_MAX + 1, then: Then::Done };

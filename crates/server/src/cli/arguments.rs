@@ -70,15 +70,20 @@ impl Page {
     }
 }
 
-/// The key under which a payment is booked once.
+/// The key under which a payment is booked, or an account opened, once.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Once {
-    /// Repeat a call safely with the key of the first try; made up and shown when missing
+    /// Repeat a call safely with the key of the first try; made up and shown where points or credits come in
     #[arg(long, value_name = "KEY", value_parser = header_text::<255>)]
     pub(super) idempotency_key: Option<String>,
 }
 
 impl Once {
+    /// The key, where none is needed.
+    pub(super) fn said(self) -> Option<String> {
+        self.idempotency_key
+    }
+
     /// The key, shown on standard error if it was made up: an answer that got lost can be asked for again.
     pub(super) fn key(self) -> String {
         self.idempotency_key.unwrap_or_else(|| {

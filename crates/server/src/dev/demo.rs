@@ -156,8 +156,8 @@ impl Demo<'_> {
             is_idempotent: false,
             points: POINTS,
         };
-        let call = self.call(Service::Quota, environment, None);
-        let answer = kernel.run(call, &quota::CREATE_ACCOUNT, new, quota::create_account).await?;
+        let call = self.call(Service::Quota, environment, Some("attestry dev"));
+        let answer = kernel.run(call, &quota::CREATE_FUNDED_ACCOUNT, new, quota::create_account).await?;
         Ok(answer.value.id)
     }
 

@@ -11,6 +11,7 @@ mod seed;
 mod system;
 mod tenants;
 
+use kernel::Command;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use web::{About, Api, Handlers, Owned, problem, routes};
 
@@ -27,6 +28,9 @@ const ABOUT: About = About {
     owned: &[Owned::Subtree("/operator/v1")],
     dialect: problem::DIALECT,
 };
+
+/// The commands that no service has, for the generated list.
+pub const COMMANDS: &[&Command] = &[&seed::SEED, &system::ACTIVATE_PEPPER];
 
 /// Routes, document and dialect of the operator's listener.
 pub fn api(app: App) -> Api {

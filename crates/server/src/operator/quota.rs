@@ -38,7 +38,9 @@ pub(super) async fn list_accounts(
 }
 
 /// `POST /operator/v1/accounts`: opens a quota account, with `points` if given.
-#[utoipa::path(post, path = "/operator/v1/accounts", security(("operator" = [])), responses((status = 201, body = AccountView), (status = 400, body = Problem)))]
+///
+/// With `points` an `Idempotency-Key` is required, as wherever money comes in; without them it is optional.
+#[utoipa::path(post, path = "/operator/v1/accounts", security(("operator" = [])), params(("Idempotency-Key" = Option<String>, Header, description = "Required with `points`.")), responses((status = 201, body = AccountView), (status = 400, body = Problem), (status = 409, body = Problem)))]
 pub(super) async fn create_account(
     State(app): State<App>,
     operator: Operator,
@@ -51,7 +53,8 @@ pub(super) async fn create_account(
         points: document.integer_or("points", 0..=kernel::ledger::AMOUNT_MAX, 0)?,
     };
     let call = operator.call(Target::of(&document)?, Service::Quota, "/operator/v1/accounts", &document);
-    let answer = app.kernel.run(call, &command::CREATE_ACCOUNT, new, command::create_account).await?;
+    let command = if new.points > 0 { &command::CREATE_FUNDED_ACCOUNT } else { &command::CREATE_ACCOUNT };
+    let answer = app.kernel.run(call, command, new, command::create_account).await?;
     Ok(reply::json(StatusCode::CREATED, &answer.value))
 }
 

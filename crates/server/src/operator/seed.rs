@@ -21,8 +21,8 @@ const ACCOUNTS_MAX: i64 = 20_000;
 const CHUNK: i64 = 500;
 
 /// Audited once per chunk, under a name of its own.
-const SEED: Command = Command {
-    name: "quota.seed",
+pub(super) const SEED: Command = Command {
+    name: "quota.account.seed",
     scope: Scope::OperatorOnly,
     price: Price::Free,
     audit: Audit::Always,
@@ -45,7 +45,11 @@ pub(super) struct Seeded {
     account_ids: Vec<String>,
 }
 
-/// `POST /operator/v1/seed`: many accounts with a token each, for trials and load tests.
+/// `POST /operator/v1/seed`: many accounts with a token each: a tool for load tests.
+///
+/// It makes points from nothing, ignores an `Idempotency-Key` and makes as many accounts again when it is repeated, so
+/// it is not for books that count. Each 500 accounts are one transaction and one row of the audit log, which says how
+/// many points were made; a call that fails keeps those before.
 #[utoipa::path(post, path = "/operator/v1/seed", security(("operator" = [])), responses((status = 201, body = Seeded), (status = 400, body = Problem)))]
 pub(super) async fn seed(
     State(app): State<App>,
@@ -92,6 +96,7 @@ fn seed_chunk(tx: &mut Tx<'_>, ctx: &mut Ctx, chunk: &Chunk) -> Result<Ending<Se
         seeded.tokens.extend(token.token);
     }
     ctx.target(format!("{} accounts", chunk.accounts));
+    ctx.note(format!("{} points each", chunk.points));
     Ok(Ending::Done(seeded))
 }
 

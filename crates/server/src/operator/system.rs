@@ -17,7 +17,7 @@ const CLOCK_SKEW_MAX_US: i64 = 1_000_000;
 
 const PEPPER: &str = "pepper";
 
-const ACTIVATE_PEPPER: Command = Command {
+pub(super) const ACTIVATE_PEPPER: Command = Command {
     name: "platform.secret.activate",
     scope: Scope::OperatorOnly,
     price: Price::Free,

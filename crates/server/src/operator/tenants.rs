@@ -126,6 +126,8 @@ pub(super) async fn grant(
 }
 
 /// `GET /operator/v1/audit`: the newest audit rows of a tenant; without `tenantId`, of the installation itself.
+///
+/// The list goes back in time: `after` is the id that ended the page before, and older rows follow.
 #[utoipa::path(get, path = "/operator/v1/audit", security(("operator" = [])), responses((status = 200, description = "`{\"data\":[…]}`")))]
 pub(super) async fn audit(
     State(app): State<App>,
@@ -136,8 +138,8 @@ pub(super) async fn audit(
         Some(_) => Target::of_query(&query)?.tenant_id,
         None => tenancy::INSTALLATION,
     };
-    let limit = query.limit()?;
-    let rows = app.kernel.db.read(move |tx| kernel::audit::newest(tx, tenant_id, limit)).await?;
+    let (after, limit) = (query.after()?, query.limit()?);
+    let rows = app.kernel.db.read(move |tx| kernel::audit::newest(tx, tenant_id, after, limit)).await?;
     Ok(reply::json(StatusCode::OK, &json!({ "data": rows })))
 }
 

@@ -20,6 +20,35 @@ fn make(cli: &Cli) -> Made {
     Made { tenant, account, token_id: text(&token, "id"), token: text(&token, "token") }
 }
 
+#[test]
+fn an_account_with_points_is_opened_once_per_idempotency_key() {
+    let (_folder, launch, server) = server();
+    let (cli, tenant) = (Cli::new(&launch.data), server.tenant());
+    let line = format!("account create --tenant {tenant} --name Paid --points 7");
+    let first = cli.json(&format!("{line} --idempotency-key pay-1"));
+    assert_eq!(
+        (&first, &first["balance"]),
+        (&cli.json(&format!("{line} --idempotency-key pay-1")), &7.into())
+    );
+    let said = cli.run(&line);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stderr.contains("Repeat this call safely with: --idempotency-key cli-"), "{said:?}");
+    let said = cli.run(&format!("account create --tenant {tenant} --name Empty"));
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "no money, no key");
+}
+
+#[test]
+fn the_audit_log_goes_on_after_its_last_id() {
+    let (_folder, launch, server) = server();
+    let (cli, tenant) = (Cli::new(&launch.data), server.tenant());
+    let all = cli.json(&format!("audit list --tenant {tenant}"));
+    let ids: Vec<String> = all["data"].as_array().unwrap().iter().map(|row| text(row, "id")).collect();
+    let first = cli.ok(&format!("audit list --tenant {tenant} --limit 1"));
+    assert!(first.contains(&format!("--after {}", ids[0])), "{first}");
+    let second = cli.json(&format!("audit list --tenant {tenant} --limit 1 --after {}", ids[0]));
+    assert_eq!(second["data"].as_array().unwrap().as_slice(), &all["data"].as_array().unwrap()[1..2]);
+}
+
 /// Every command that changes something, and what is left of it afterwards.
 fn change_everything(cli: &Cli, made: &Made) {
     let Made { tenant, account, token_id, .. } = made;

@@ -145,7 +145,7 @@ async fn a_change_is_audited_with_its_actor_and_keeps_what_it_does_not_name(worl
     let after = State { audits: before.audits + 3, ..before };
     assert_eq!(world.state(&world.mine).await, after);
     let change = ("key".to_owned(), "quota.account.change".to_owned());
-    let opened = ("operator".to_owned(), "quota.account.create".to_owned());
+    let opened = ("operator".to_owned(), "quota.account.create_funded".to_owned());
     let expected = [change.clone(), change.clone(), change, opened];
     assert_eq!(world.audits_of(&client.account).await, expected);
 }

@@ -80,11 +80,11 @@ impl Nodes {
         Request::post(&path).bearer(&self.second.operator_token).json(&json!({ "status": status }))
     }
 
-    fn target(&self) -> Target {
+    fn target(&self, what: &str) -> Target {
         let mut operator = self.first.operator();
         let body = json!({ "tenantId": self.tenant, "name": "hammered", "points": POINTS });
-        let account =
-            operator.post("/operator/v1/accounts", &body).unwrap()["id"].as_str().unwrap().to_owned();
+        let opened = operator.post_once("/operator/v1/accounts", what, &body).unwrap();
+        let account = opened["id"].as_str().unwrap().to_owned();
         let body = json!({ "tenantId": self.tenant, "accountId": account });
         let made = operator.post("/operator/v1/tokens", &body).unwrap();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ impl Nodes {
 
     /// Hammers the first node, ends it at the second, and compares the ledger at the answer with the ledger at the end.
     fn end(&self, what: &str, ending: impl FnOnce(&Target) -> (Client, Request)) {
-        let target = self.target();
+        let target = self.target(what);
         let (ended, passed) = (AtomicBool::new(false), AtomicUsize::new(0));
         let mut operator = self.second.operator();
         let at_the_answer = thread::scope(|scope| {

@@ -30,7 +30,7 @@ const COLUMNS: Columns = &[
 pub(in crate::cli) enum Verb {
     /// Open an account for one of a tenant's own clients
     #[command(
-        after_help = "Example:\n  attestry account create --tenant tn_01kdvdna00e008m2jtjb6jqfym --name \"First client\" --points 1000"
+        after_help = "Example:\n  attestry account create --tenant tn_01kdvdna00e008m2jtjb6jqfym --name \"First client\" --points 1000 --idempotency-key client-1"
     )]
     Create {
         #[command(flatten)]
@@ -47,6 +47,8 @@ pub(in crate::cli) enum Verb {
         /// Honour an Idempotency-Key at /v1/verify; off, because end-users could send one
         #[arg(long)]
         idempotency: bool,
+        #[command(flatten)]
+        once: Once,
     },
     /// List the accounts of a tenant's environment, oldest first
     #[command(after_help = "Example:\n  attestry account list --tenant tn_01kdvdna00e008m2jtjb6jqfym")]
@@ -101,7 +103,7 @@ pub(in crate::cli) struct One {
 impl Verb {
     pub(super) fn job(self) -> Job {
         match self {
-            Self::Create { target, name, external_id, points, idempotency } => {
+            Self::Create { target, name, external_id, points, idempotency, once } => {
                 let fields = [
                     ("tenantId", json!(target.tenant)),
                     ("environment", json!(target.environment)),
@@ -110,7 +112,11 @@ impl Verb {
                     ("points", json!(points)),
                     ("idempotency", json!(idempotency)),
                 ];
-                Job::new(post("/operator/v1/accounts", fields), move |body| {
+                let mut ask = post("/operator/v1/accounts", fields);
+                let key =
+                    if points.is_some_and(|points| points > 0) { Some(once.key()) } else { once.said() };
+                ask.headers.extend(key.map(|key| ("idempotency-key", key)));
+                Job::new(ask, move |body| {
                     let (options, id) = (target.options(), text(body, "id"));
                     format!("{}\n\nNext: attestry token create {options} --account {id}", shown(body))
                 })
