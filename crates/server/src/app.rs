@@ -1,6 +1,7 @@
 //! Wiring: from a configuration to a kernel and its sites.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base::Fault;
@@ -12,7 +13,7 @@ use services::quota::Quota;
 use services::{platform, quota};
 use utoipa::openapi::OpenApi;
 use web::health::{Readiness, ReadinessCheck};
-use web::{About, Api, Edge, EdgeSettings, RequestIds, Site, docs, health};
+use web::{About, Api, Edge, EdgeSettings, RequestIds, Site, docs, health, problem};
 
 use crate::config::Config;
 use crate::operator;
@@ -24,6 +25,7 @@ pub struct App {
     pub kernel: Kernel,
     pub quota: Quota,
     pub settings: EdgeSettings,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl App {
@@ -56,7 +58,12 @@ impl App {
         if let Some(version) = active {
             kernel.secrets.activate_pepper(version)?;
         }
-        Ok(Self { quota: Quota::new(&kernel), kernel, settings })
+        Ok(Self { quota: Quota::new(&kernel), kernel, settings, is_stopping: Arc::default() })
+    }
+
+    /// From now on `/ready` says no.
+    pub fn begin_stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
     }
 
     /// What the public listener answers.
@@ -66,7 +73,7 @@ impl App {
             .api(health::api(self.readiness()))
             .api(platform::api::api(self.kernel.clone()))
             .api(quota::api::api(self.quota.clone()));
-        docs::pages(site).edge(self.request_ids(), self.settings)
+        docs::pages(problem::pages(site)).edge(self.request_ids(), self.settings)
     }
 
     /// Whether this process lives and is ready, and nothing else.
@@ -76,7 +83,7 @@ impl App {
 
     /// What the operator's listener answers, and the command line when no server runs.
     pub fn operator_site(&self) -> Site {
-        self.health_site().api(operator::api(self.clone()))
+        problem::pages(self.health_site().api(operator::api(self.clone())))
     }
 
     /// The edge of a private listener.
@@ -91,10 +98,13 @@ impl App {
     }
 
     fn readiness(&self) -> ReadinessCheck {
-        let db = self.kernel.db.clone();
+        let (db, is_stopping) = (self.kernel.db.clone(), Arc::clone(&self.is_stopping));
         Arc::new(move || {
             let status = db.status();
             let mut reasons = Vec::new();
+            if is_stopping.load(Ordering::SeqCst) {
+                reasons.push("shutting down".into());
+            }
             if !status.reachable {
                 reasons.push("the database cannot be reached".into());
             }

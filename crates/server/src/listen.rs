@@ -3,17 +3,25 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::Fault;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use web::serve::{ServeLimits, serve};
 use web::{Site, reply};
 
 use crate::app::App;
 use crate::config::Config;
 use crate::workers::{self, Background};
+
+/// For requests under way on the public listener when a stop begins. The three add up to the 10 s that are promised.
+const PUBLIC_DRAIN_MAX: Duration = Duration::from_secs(6);
+/// After that, for those on the private listeners.
+const PRIVATE_DRAIN_MAX: Duration = Duration::from_secs(1);
+/// After that, for what the database has queued. What is cut here was acknowledged to nobody.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
 
 /// The open sockets of a server.
 #[derive(Debug)]
@@ -73,7 +81,9 @@ pub fn install_metrics() -> Result<PrometheusHandle, Fault> {
     PrometheusBuilder::new().install_recorder().map_err(Fault::internal)
 }
 
-/// Serves until `stop` says so, and returns when everything that was acknowledged is on disk.
+/// Serves until `stop` says so, and returns when everything that was acknowledged is on disk: at most 10 s later.
+///
+/// The private listeners outlive the public one, so that whoever asks `/ready` there learns of the stop.
 pub async fn run(
     app: App,
     listeners: Listeners,
@@ -81,17 +91,21 @@ pub async fn run(
     stop: watch::Receiver<bool>,
     background: Background,
 ) {
-    let limits = ServeLimits::default();
-    let stopped = || stopped(stop.clone());
     let background =
         tokio::spawn(workers::run(app.kernel.clone(), metrics.clone(), background, stop.clone()));
+    let (drained, is_drained) = watch::channel(false);
+    let public = async {
+        let limits = drained_within(PUBLIC_DRAIN_MAX);
+        serve(listeners.public, app.public_site(), limits, stopping(&app, stop.clone())).await;
+        drained.send_replace(true);
+    };
     let operator = app.private_edge(metrics_page(app.operator_site(), metrics.clone()));
-    let operator = serve(listeners.operator, operator, limits, stopped());
-    let public = serve(listeners.public, app.public_site(), limits, stopped());
+    let limits = drained_within(PRIVATE_DRAIN_MAX);
+    let operator = serve(listeners.operator, operator, limits, stopped(is_drained.clone()));
     match listeners.metrics {
         Some(listener) => {
             let edge = app.private_edge(metrics_page(Site::new(), metrics));
-            tokio::join!(public, operator, serve(listener, edge, limits, stopped()));
+            tokio::join!(public, operator, serve(listener, edge, limits, stopped(is_drained)));
         }
         None => {
             tokio::join!(public, operator);
@@ -99,6 +113,10 @@ pub async fn run(
     }
     drop(background.await);
     close(app).await;
+}
+
+fn drained_within(shutdown_deadline: Duration) -> ServeLimits {
+    ServeLimits { shutdown_deadline, ..ServeLimits::default() }
 }
 
 /// Does the background work until `stop` says so.
@@ -112,11 +130,20 @@ pub async fn work(
     match listener {
         Some(listener) => {
             let edge = app.private_edge(metrics_page(app.health_site(), metrics));
-            tokio::join!(background, serve(listener, edge, ServeLimits::default(), stopped(stop)));
+            tokio::join!(
+                background,
+                serve(listener, edge, drained_within(PRIVATE_DRAIN_MAX), stopping(&app, stop))
+            );
         }
         None => background.await,
     }
     close(app).await;
+}
+
+/// Ends with the first word of a stop, which `/ready` passes on from then on.
+async fn stopping(app: &App, stop: watch::Receiver<bool>) {
+    stopped(stop).await;
+    app.begin_stop();
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -128,7 +155,17 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 async fn close(app: App) {
     let db = app.kernel.db.clone();
     drop(app);
-    drop(tokio::task::spawn_blocking(move || db.close()).await);
+    let (closed, is_closed) = oneshot::channel::<()>();
+    // Not a thread of the runtime, which would be waited for at its end.
+    let closing = std::thread::Builder::new().name("close".into()).spawn(move || {
+        db.close();
+        drop(closed);
+    });
+    if let Err(error) = closing {
+        tracing::error!(%error, "no thread could be started to close the database");
+    } else if tokio::time::timeout(CLOSE_MAX, is_closed).await.is_err() {
+        tracing::warn!("the database was left with work that nobody waits for");
+    }
 }
 
 /// `GET /metrics` in the Prometheus text format.

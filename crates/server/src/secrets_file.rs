@@ -59,9 +59,7 @@ pub fn write(data: &Path, file: &SecretsFile) -> Result<(), Fault> {
         toml::to_string(file).map_err(Fault::internal)?
     );
     let save = || -> std::io::Result<()> {
-        if !data.exists() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
-        }
+        make_folder(data)?;
         let beside = path.with_extension("toml.new");
         let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         new.write_all(text.as_bytes())?;
@@ -70,6 +68,14 @@ pub fn write(data: &Path, file: &SecretsFile) -> Result<(), Fault> {
         fs::File::open(data)?.sync_all()
     };
     save().map_err(|error| unusable(&path, &error))
+}
+
+/// Makes the data folder, for its owner alone, unless it is there.
+pub(crate) fn make_folder(data: &Path) -> std::io::Result<()> {
+    if data.exists() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data)
 }
 
 /// Where the file of a data folder is.

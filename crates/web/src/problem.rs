@@ -1,10 +1,13 @@
 //! The default dialect: problem details, `application/problem+json` (RFC 9457).
 
+use axum::routing::get;
 use base::{Code, Fault, FieldError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::dialect::{Dialect, ErrorContext, Rendered, status};
+use crate::reply;
+use crate::site::Site;
 
 /// What answers where no service's own shape is published.
 pub const DIALECT: Dialect = Dialect { name: "problem", render };
@@ -12,7 +15,7 @@ pub const DIALECT: Dialect = Dialect { name: "problem", render };
 /// The body of an error.
 #[derive(Serialize, ToSchema, Debug)]
 pub struct Problem {
-    /// Names the kind of problem: `/errors/` and the code, a URI reference relative to this server.
+    /// Names the kind of problem: `/errors/` and the code, a page of this server that explains it.
     #[serde(rename = "type")]
     #[schema(example = "/errors/not_found")]
     pub kind: String,
@@ -53,42 +56,123 @@ pub struct ProblemField {
     pub header: Option<String>,
 }
 
-/// The stable name and the title of each kind of failure.
+/// What is said about each kind of failure.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Stable; what a program looks at.
+    pub name: &'static str,
+    pub title: &'static str,
+    pub meaning: &'static str,
+    /// What the caller should do.
+    pub remedy: &'static str,
+}
+
+const fn described(
+    name: &'static str,
+    title: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
+) -> Kind {
+    Kind { name, title, meaning, remedy }
+}
+
+/// The one table of kinds.
 #[must_use]
-pub const fn name(code: Code) -> (&'static str, &'static str) {
+#[rustfmt::skip]
+pub const fn kind(code: Code) -> Kind {
     match code {
-        Code::Malformed => ("malformed_request", "The request cannot be read"),
-        Code::Invalid => ("invalid_request", "A field is wrong"),
-        Code::CredentialMissing => ("credential_missing", "No credential was sent"),
-        Code::CredentialInvalid => ("credential_invalid", "The credential is not valid"),
-        Code::CredentialExpired => ("credential_expired", "The credential has expired"),
-        Code::InsufficientCredits => ("insufficient_credits", "Not enough credits"),
-        Code::ScopeMissing => ("insufficient_scope", "The key lacks a scope"),
-        Code::OriginDenied => ("origin_denied", "The key may not be used from this origin"),
-        Code::TenantInactive => ("tenant_inactive", "The tenant is not active"),
-        Code::NotFound => ("not_found", "Not found"),
-        Code::MethodNotAllowed => ("method_not_allowed", "The method is not allowed here"),
-        Code::RequestTimeout => ("request_timeout", "The request took too long to arrive"),
-        Code::Conflict => ("conflict", "The current state does not allow this"),
-        Code::AlreadyExists => ("already_exists", "It exists already"),
-        Code::IdempotencyMismatch => {
-            ("idempotency_key_reused", "The Idempotency-Key was used for another request")
-        }
-        Code::RequestInProgress => ("request_in_progress", "The same request is still in progress"),
-        Code::BodyTooLarge => ("body_too_large", "The body is too large"),
-        Code::UnsupportedMediaType => ("unsupported_media_type", "The content type is not supported"),
-        Code::RateLimited => ("rate_limited", "Too many requests"),
-        Code::Internal => ("internal_error", "Something went wrong on our side"),
-        Code::Unavailable => ("unavailable", "Not available right now"),
+        Code::Malformed => described("malformed_request", "The request cannot be read",
+            "The body, the query or a header is not in its format at all, such as broken JSON.",
+            "Read `detail`, correct the request and send it again."),
+        Code::Invalid => described("invalid_request", "A field is wrong",
+            "The request can be read, and a field of it is missing, out of its range or of the wrong type.",
+            "Read `errors`: each names a field or header and says what it must be."),
+        Code::CredentialMissing => described("credential_missing", "No credential was sent",
+            "This route needs a key, and the request had none.",
+            "Send your key in the header `Authorization: Bearer <key>`."),
+        Code::CredentialInvalid => described("credential_invalid", "The credential is not valid",
+            "The key is mistyped, unknown, revoked, or of another service.",
+            "Check which key you send. If it was revoked, use its successor or create a new one."),
+        Code::CredentialExpired => described("credential_expired", "The credential has expired",
+            "The key was made with an end date, which has passed.",
+            "Create a new key."),
+        Code::InsufficientCredits => described("insufficient_credits", "Not enough credits",
+            "The wallet or account cannot pay for this call, or it is banned. Nothing was charged.",
+            "Top it up, or ask whoever manages it."),
+        Code::ScopeMissing => described("insufficient_scope", "The key lacks a scope",
+            "The key is good, and it was not given the permission that `detail` names.",
+            "Use a key with that scope, or create one."),
+        Code::OriginDenied => described("origin_denied", "The key may not be used from this origin",
+            "The key is restricted to certain origins or addresses, and the request came from another.",
+            "Call from an allowed one, or change what the key allows."),
+        Code::TenantInactive => described("tenant_inactive", "The tenant is not active",
+            "The account that the key belongs to is suspended, closed, or not on a plan that allows this.",
+            "Contact the operator of this server."),
+        Code::NotFound => described("not_found", "Not found",
+            "There is no such route or object, or it is not yours: both are answered alike.",
+            "Check the path and the id, and that the key is of the same environment, test or live."),
+        Code::MethodNotAllowed => described("method_not_allowed", "The method is not allowed here",
+            "The path exists, and not with this method.",
+            "Use one of the methods in the header `Allow`."),
+        Code::RequestTimeout => described("request_timeout", "The request took too long to arrive",
+            "The body did not arrive in time. Nothing was done.",
+            "Send the request again, over a faster connection or with a smaller body."),
+        Code::Conflict => described("conflict", "The current state does not allow this",
+            "The object is in a state in which this cannot be done.",
+            "Read `detail` and the object, and decide anew."),
+        Code::AlreadyExists => described("already_exists", "It exists already",
+            "Something with this name or reference is there already.",
+            "Use the one that is there, or choose another name."),
+        Code::IdempotencyMismatch => described("idempotency_key_reused", "The Idempotency-Key was used for another request",
+            "Within the last 24 hours the same `Idempotency-Key` came with another method, path or body.",
+            "Send a new key for a new request, and the same key only with the same request."),
+        Code::RequestInProgress => described("request_in_progress", "The same request is still in progress",
+            "A request with the same `Idempotency-Key` has not ended yet.",
+            "Wait as long as `Retry-After` says, and retry with the same key."),
+        Code::BodyTooLarge => described("body_too_large", "The body is too large",
+            "The body has more bytes than this route takes.",
+            "Send less, in several requests if need be."),
+        Code::UnsupportedMediaType => described("unsupported_media_type", "The content type is not supported",
+            "The body is declared as something that this route does not read.",
+            "Send JSON, with `Content-Type: application/json`."),
+        Code::RateLimited => described("rate_limited", "Too many requests",
+            "The key has used up its requests for the moment. A refused request uses nothing up.",
+            "Wait as long as `Retry-After` says; the field `RateLimit` of every answer says what is left."),
+        Code::Internal => described("internal_error", "Something went wrong on our side",
+            "A mistake of the server. Its log has the reason under the `request_id`.",
+            "Try again, with the same `Idempotency-Key` if you sent one. If it lasts, tell the operator the `request_id`."),
+        Code::Unavailable => described("unavailable", "Not available right now",
+            "The server is full, restarting, out of space, or without its database. `detail` says whether anything was changed.",
+            "Retry after as long as `Retry-After` says, with the same `Idempotency-Key` if you sent one."),
     }
 }
 
+/// Adds a page for each kind, at the address that `type` names.
+///
+/// # Panics
+/// When another page has such a path.
+pub fn pages(site: Site) -> Site {
+    Code::ALL.iter().fold(site, |site, &code| {
+        let page = page(kind(code));
+        site.page(&address(code), get(move || async move { reply::text("text/plain; charset=utf-8", page) }))
+    })
+}
+
+fn page(kind: Kind) -> String {
+    let Kind { name, title, meaning, remedy } = kind;
+    format!("{title}\n\nCode: {name}\n\nWhat it means: {meaning}\n\nWhat to do: {remedy}\n")
+}
+
+fn address(code: Code) -> String {
+    format!("/errors/{}", kind(code).name)
+}
+
 fn render(fault: &Fault, context: &ErrorContext<'_>) -> Rendered {
-    let (code, title) = name(fault.code);
+    let Kind { name: code, title, .. } = kind(fault.code);
     let status = status(fault.code);
     let request_id = context.request_id.text();
     let problem = Problem {
-        kind: format!("/errors/{code}"),
+        kind: address(fault.code),
         title,
         status: status.as_u16(),
         detail: fault.detail.clone().into_owned(),
@@ -150,6 +234,23 @@ mod tests {
             assert!(body.get("errors").is_none(), "no field is wrong in {body}");
             assert!(seen.insert(body["code"].as_str().unwrap().to_owned()), "{body}");
             assert_eq!(body["type"], format!("/errors/{}", body["code"].as_str().unwrap()));
+        }
+    }
+
+    #[tokio::test]
+    async fn every_type_is_the_address_of_a_page_that_says_what_to_do() {
+        use crate::testing::{ask, bytes, request_ids};
+        let edge = pages(Site::new()).edge(request_ids(), crate::EdgeSettings::default());
+        for &code in Code::ALL {
+            let (_, body) = rendered(&Fault::new(code, "What to do."));
+            let answer = ask(&edge, "GET", body["type"].as_str().unwrap()).await;
+            assert_eq!(answer.status(), 200, "{code:?}");
+            assert_eq!(answer.headers()[http::header::CONTENT_TYPE], "text/plain; charset=utf-8");
+            let page = String::from_utf8(bytes(answer).await.to_vec()).unwrap();
+            let Kind { name, title, meaning, remedy } = kind(code);
+            for part in [name, title, meaning, remedy] {
+                assert!(page.contains(part), "{page}");
+            }
         }
     }
 

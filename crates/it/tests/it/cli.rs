@@ -2,6 +2,7 @@
 
 mod effects;
 mod install;
+mod serving;
 mod wrong_calls;
 
 use std::path::{Path, PathBuf};

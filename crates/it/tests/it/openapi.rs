@@ -86,9 +86,11 @@ async fn the_documents_name_exactly_the_operations_of_the_router(world: Arc<Worl
     }
 }
 
-/// Files for browsers and the documents themselves, which no document describes.
+/// Files for browsers, pages about errors and the documents themselves, which no document describes.
 fn is_page(template: &str) -> bool {
-    ["/docs", "/openapi"].iter().any(|page| template == *page || template.starts_with(&format!("{page}/")))
+    ["/docs", "/errors", "/openapi"]
+        .iter()
+        .any(|page| template == *page || template.starts_with(&format!("{page}/")))
 }
 
 /// What the router itself says that a path knows.

@@ -5,15 +5,22 @@ use std::fs;
 use base::Fault;
 
 use crate::config::Config;
+use crate::secrets_file;
 
 const FILE_NAME: &str = "operator.address";
 
-/// Leaves the operator listener's address in the data folder.
+/// Leaves the operator listener's address in the data folder, which is not there yet where the secrets come from the
+/// environment and the database is elsewhere.
 ///
 /// # Errors
 /// A folder that cannot be written.
 pub fn note_running(config: &Config, operator: &str) -> Result<(), Fault> {
-    fs::write(config.data.join(FILE_NAME), operator).map_err(Fault::internal)
+    let path = config.data.join(FILE_NAME);
+    let write = || {
+        secrets_file::make_folder(&config.data)?;
+        fs::write(&path, operator)
+    };
+    write().map_err(|error| Fault::invalid("data", format!("{} cannot be written: {error}", path.display())))
 }
 
 /// The address that the last server of this folder left, whether it still runs or not.

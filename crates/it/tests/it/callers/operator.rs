@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::table::{About, Access, OPERATOR, OPERATOR_OPEN, Route};
+use super::table::{About, Access, OPERATOR, Route, operator_open};
 use super::{Refusal, assert_refused};
 use crate::fixture::{Ask, World};
 
@@ -52,7 +52,7 @@ async fn the_public_listener_knows_no_operator_route(world: Arc<World>) {
 }
 
 async fn what_is_open_on_the_operators_listener_needs_no_token(world: Arc<World>) {
-    for path in OPERATOR_OPEN {
+    for path in operator_open() {
         Ask::get(path).send(world.operator()).await.expect(200);
     }
 }

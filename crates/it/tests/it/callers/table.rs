@@ -65,6 +65,27 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/docs/page.css"),
     open("/docs/5.35.0/swagger-ui-bundle.js"),
     open("/docs/5.35.0/swagger-ui.css"),
+    open("/errors/malformed_request"),
+    open("/errors/invalid_request"),
+    open("/errors/credential_missing"),
+    open("/errors/credential_invalid"),
+    open("/errors/credential_expired"),
+    open("/errors/insufficient_credits"),
+    open("/errors/insufficient_scope"),
+    open("/errors/origin_denied"),
+    open("/errors/tenant_inactive"),
+    open("/errors/not_found"),
+    open("/errors/method_not_allowed"),
+    open("/errors/request_timeout"),
+    open("/errors/conflict"),
+    open("/errors/already_exists"),
+    open("/errors/idempotency_key_reused"),
+    open("/errors/request_in_progress"),
+    open("/errors/body_too_large"),
+    open("/errors/unsupported_media_type"),
+    open("/errors/rate_limited"),
+    open("/errors/internal_error"),
+    open("/errors/unavailable"),
     Route {
         method: "GET",
         template: "/platform/v1/tenant",
@@ -121,9 +142,18 @@ pub(super) const OPERATOR: &[(&str, &str)] = &[
     ("POST", "/operator/v1/secrets/activate"),
 ];
 
-/// What the operator's listener shows to anybody who reaches it.
-pub(super) const OPERATOR_OPEN: &[&str] =
+/// What the operator's listener shows to anybody who reaches it, and [`errors`].
+const OPERATOR_OPEN: &[&str] =
     &["/health", "/ready", "/openapi", "/openapi/system.json", "/openapi/operator.json"];
+
+/// The pages that explain problems, which both listeners have.
+fn errors() -> impl Iterator<Item = &'static str> {
+    PUBLIC.iter().map(|route| route.template).filter(|template| template.starts_with("/errors/"))
+}
+
+pub(super) fn operator_open() -> impl Iterator<Item = &'static str> {
+    OPERATOR_OPEN.iter().copied().chain(errors())
+}
 
 pub(super) fn guarded() -> impl Iterator<Item = &'static Route> {
     PUBLIC.iter().filter(|route| route.access != Access::Open)
