@@ -38,10 +38,16 @@ pub async fn run(
             () = idle() => {}
         }
         metrics.run_upkeep();
-        if background == Background::Here
-            && let Err(fault) = sweep(&kernel).await
-        {
-            tracing::warn!(?fault, "a sweep was cut short and will be repeated");
+        if background == Background::Elsewhere {
+            continue;
+        }
+        // A round that is cut between two transactions is as good as one that was never begun.
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopping| *stopping) => return,
+            swept = sweep(&kernel) => if let Err(fault) = swept {
+                tracing::warn!(?fault, "a sweep was cut short and will be repeated");
+            }
         }
     }
 }
@@ -51,10 +57,10 @@ async fn idle() {
     tokio::time::sleep(ROUND).await;
 }
 
-/// One round over all tenants.
+/// One round over all tenants. A tenant whose rows cannot be swept is logged, and the others get their turn.
 ///
 /// # Errors
-/// A database failure: the next round goes on.
+/// When the database is away or takes no writes: the next round goes on.
 pub async fn sweep(kernel: &Kernel) -> Result<(), Fault> {
     let mut after: Option<TenantId> = None;
     loop {
@@ -62,10 +68,33 @@ pub async fn sweep(kernel: &Kernel) -> Result<(), Fault> {
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.tenant_id);
         for tenant in page {
-            expire_holds(kernel, tenant.tenant_id).await?;
-            forget_replies(kernel, tenant.tenant_id).await?;
+            let tenant_id = tenant.tenant_id;
+            for swept in sweep_tenant(kernel, tenant_id).await {
+                let Err(fault) = swept else { continue };
+                let status = kernel.db.status();
+                if !status.reachable || !status.writable {
+                    return Err(fault);
+                }
+                tracing::warn!(%tenant_id, ?fault, "a tenant was not swept to the end and will be tried again");
+            }
         }
     }
+}
+
+/// Looks without a lock first: with nothing due, no write transaction is opened.
+async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault>; 2] {
+    let now = kernel.clock.now();
+    let look = move |tx: &mut db::Tx<'_>| {
+        Ok((ledger::is_any_due(tx, tenant_id, now)?, idempotency::has_old(tx, tenant_id, now)?))
+    };
+    let (has_holds, has_replies) = match kernel.db.read(look).await {
+        Ok(found) => found,
+        Err(fault) => return [Err(fault), Ok(())],
+    };
+    [
+        if has_holds { expire_holds(kernel, tenant_id).await } else { Ok(()) },
+        if has_replies { forget_replies(kernel, tenant_id).await } else { Ok(()) },
+    ]
 }
 
 async fn expire_holds(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {

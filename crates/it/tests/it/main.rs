@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod harness;
 mod openapi;
+mod operations;
 mod quota;
 mod races;
 mod sql_table;

@@ -109,6 +109,14 @@ pub fn sweep(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp, limit: i64) -
     store::sweep(tx, tenant_id, now, limit)
 }
 
+/// Whether [`sweep`] would find anything at `now`: a look without a lock.
+///
+/// # Errors
+/// A database failure.
+pub fn has_old(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp) -> Result<bool, Fault> {
+    store::has_old(tx, tenant_id, now)
+}
+
 /// The refusal of a key that came with another request before.
 #[must_use]
 pub fn mismatch() -> Fault {

@@ -16,8 +16,9 @@ const DELETE: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?
 /// The age is asked for twice: a key may be claimed anew between the inner statement and the lock of the outer one.
 const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 AND (scope, key_mac) IN ( \
     SELECT scope, key_mac FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT ?3)";
+const OLD: &str = "SELECT expires_at_us FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT 1";
 
-pub const STATEMENTS: &[&str] = &[INSERT, FIND, COMPLETE, DELETE, SWEEP];
+pub const STATEMENTS: &[&str] = &[INSERT, FIND, COMPLETE, DELETE, SWEEP, OLD];
 
 pub(super) struct Saved {
     pub(super) fingerprint: Fingerprint,
@@ -59,6 +60,10 @@ pub(super) fn complete(
 pub(super) fn delete(tx: &mut Tx<'_>, slot: Slot<'_>) -> Result<(), Fault> {
     tx.exec(DELETE, args![slot.tenant_id, slot.scope, &slot.key_mac[..]])?;
     Ok(())
+}
+
+pub(super) fn has_old(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp) -> Result<bool, Fault> {
+    Ok(tx.opt(OLD, args![tenant_id, now], |row| row.int("expires_at_us"))?.is_some())
 }
 
 pub(super) fn sweep(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp, limit: i64) -> Result<u64, Fault> {

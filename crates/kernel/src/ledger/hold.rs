@@ -1,7 +1,7 @@
 //! Credits set aside for work under way: claimed before it, captured, voided or expired after it.
 
-use base::Fault;
 use base::id::{AccountId, HoldId, TenantId};
+use base::{Fault, Timestamp};
 use db::Tx;
 
 use super::model::{Account, SystemAccount, Transfer, TransferKind};
@@ -82,6 +82,14 @@ pub fn expire_due(tx: &mut Tx<'_>, ctx: &Ctx, limit: i64) -> Result<usize, Fault
         }
     }
     Ok(count)
+}
+
+/// Whether [`expire_due`] would find anything at `now`: a look without a lock.
+///
+/// # Errors
+/// A database failure.
+pub fn is_any_due(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp) -> Result<bool, Fault> {
+    Ok(!store::due_holds(tx, tenant_id, now, 1)?.is_empty())
 }
 
 fn lock_open(tx: &mut Tx<'_>, tenant_id: TenantId, hold_id: HoldId) -> Result<(Account, Hold), Fault> {

@@ -20,7 +20,7 @@ use db::Tx;
 use crate::ctx::Ctx;
 
 pub use check::{Report, STATEMENTS as CHECK_STATEMENTS, check};
-pub use hold::{HOLD_SECONDS_MAX, capture, expire_due, hold, void};
+pub use hold::{HOLD_SECONDS_MAX, capture, expire_due, hold, is_any_due, void};
 pub use model::{Account, AccountKind, SystemAccount, Transfer, TransferKind, Unit, wallet_id};
 pub use store::STATEMENTS;
 
