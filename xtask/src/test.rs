@@ -50,7 +50,7 @@ fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
     steps.cargo("tests", tests(cluster.as_ref(), &["--workspace"]))?;
     if let Some(cluster) = &cluster {
         let mut command =
-            tests(Some(cluster), &["--package", "db", "--package", "kernel", "--package", "it"]);
+            tests(Some(cluster), &["--package", "db", "--package", "kernel", "--package", "it", "postgres"]);
         command.env(settings::ISOLATION, "serializable");
         steps.cargo("tests, serializable", command)?;
     }

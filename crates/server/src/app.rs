@@ -70,9 +70,9 @@ impl App {
     #[must_use]
     pub fn public_site(&self) -> Edge {
         let site = Site::new()
-            .api(health::api(self.readiness()))
+            .api(quota::api::api(self.quota.clone()))
             .api(platform::api::api(self.kernel.clone()))
-            .api(quota::api::api(self.quota.clone()));
+            .api(health::api(self.readiness()));
         docs::pages(problem::pages(site)).edge(self.request_ids(), self.settings)
     }
 
