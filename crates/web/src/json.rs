@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use aws_lc_rs::digest;
-use base::{Code, Fault, FieldError};
+use base::{Code, Fault, FieldError, Timestamp};
 
 pub use parse::{DEPTH_MAX, parse_object};
 
@@ -139,6 +139,15 @@ impl Document {
     /// The field's, when it is there and not `true` or `false`.
     pub fn boolean_or(&self, name: &'static str, default: bool) -> Result<bool, Fault> {
         Ok(self.optional_boolean(name)?.unwrap_or(default))
+    }
+
+    /// An RFC 3339 time.
+    ///
+    /// # Errors
+    /// The field's, when it is there and no such time.
+    pub fn optional_timestamp(&self, name: &'static str) -> Result<Option<Timestamp>, Fault> {
+        let wrong = |_| Fault::invalid(name, "must be an RFC 3339 time like 2030-01-31T12:00:00Z");
+        self.optional_string(name, 1..=64)?.map(|text| text.parse().map_err(wrong)).transpose()
     }
 
     /// # Errors

@@ -53,7 +53,7 @@ pub(super) async fn create(
         rate_limit_per_minute: document
             .optional_integer("rateLimitPerMinute", 0..=1_000_000)?
             .map(|limit| u32::try_from(limit).expect("the range was checked")),
-        expires_at: super::quota::moment(&document, "expiresAt")?,
+        expires_at: document.optional_timestamp("expiresAt")?,
         development_label: None,
     };
     let call = operator.call(target, Service::Platform, "/operator/v1/keys", &document);

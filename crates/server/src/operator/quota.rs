@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query as QueryOf, State};
 use axum::response::Response;
 use base::id::{AccountId, TokenId};
-use base::{Fault, Service, Timestamp};
+use base::{Fault, Service};
 use http::StatusCode;
 use serde_json::json;
 use services::quota::command::{
@@ -135,7 +135,7 @@ pub(super) async fn create_token(
         account_id: parse_account(document.string("accountId", 1..=64)?)?,
         points_per_call: document.integer_or("pointsPerCall", 1..=POINTS_PER_CALL_MAX, 1)?,
         label: document.optional_string("label", 0..=LABEL_LENGTH_MAX)?.unwrap_or_default().to_owned(),
-        expires_at: moment(&document, "expiresAt")?,
+        expires_at: document.optional_timestamp("expiresAt")?,
         development_label: None,
     };
     let call = operator.call(Target::of(&document)?, Service::Quota, "/operator/v1/tokens", &document);
@@ -172,17 +172,6 @@ pub(super) async fn rotate_token(
     let call = operator.call(target, Service::Quota, "/operator/v1/tokens/{id}/rotate", &document);
     let answer = app.kernel.run(call, &command::ROTATE_TOKEN, input, command::rotate_token).await?;
     Ok(reply::json(StatusCode::CREATED, &answer.value))
-}
-
-/// An RFC 3339 moment, if the field is there.
-pub(super) fn moment(document: &Document, field: &'static str) -> Result<Option<Timestamp>, Fault> {
-    document
-        .optional_string(field, 1..=64)?
-        .map(|text| {
-            text.parse()
-                .map_err(|_| Fault::invalid(field, "must be an RFC 3339 time like 2030-01-31T12:00:00Z"))
-        })
-        .transpose()
 }
 
 fn parse_account(text: &str) -> Result<AccountId, Fault> {

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use base::Fault;
 use base::id::TokenId;
-use base::{Fault, Timestamp};
 use http::StatusCode;
 use utoipa::ToSchema;
 use web::json::Document;
@@ -46,7 +46,7 @@ pub(super) async fn create(
         account_id: accounts::parse_id(document.string("accountId", 1..=64)?)?,
         points_per_call: document.integer_or("pointsPerCall", 1..=POINTS_PER_CALL_MAX, 1)?,
         label: document.optional_string("label", 0..=LABEL_LENGTH_MAX)?.unwrap_or_default().to_owned(),
-        expires_at: moment(&document, "expiresAt")?,
+        expires_at: document.optional_timestamp("expiresAt")?,
         development_label: None,
     };
     let call = caller.call("/v1/tokens", &document);
@@ -98,15 +98,4 @@ pub(super) async fn revoke(
 
 fn parse_id(text: &str) -> Result<TokenId, Fault> {
     text.parse().map_err(|_| Fault::not_found("token"))
-}
-
-/// An RFC 3339 moment, if the field is there.
-fn moment(document: &Document, field: &'static str) -> Result<Option<Timestamp>, Fault> {
-    document
-        .optional_string(field, 1..=64)?
-        .map(|text| {
-            text.parse()
-                .map_err(|_| Fault::invalid(field, "must be an RFC 3339 time like 2030-01-31T12:00:00Z"))
-        })
-        .transpose()
 }

@@ -125,7 +125,10 @@ impl Lane {
             let calls = self.begin(&batch).len();
             let verdicts = match written {
                 Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
-                Err(fault) if fault.code == Code::Internal && calls > 1 => self.flush_halves(&batch).await,
+                Err(fault) if fault.code == Code::Internal && calls > 1 => {
+                    tracing::error!(?fault, calls, "a flush failed and is halved");
+                    self.flush_halves(&batch).await
+                }
                 Err(fault) => (0..calls).map(|_| Err(again(&fault))).collect(),
             };
             batch.answer(verdicts);
