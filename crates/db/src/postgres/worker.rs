@@ -14,9 +14,12 @@ use crate::queue::{Mode, Next, Task};
 use crate::settings::Isolation;
 use crate::tx::{self, Failure, Tx, swallowed};
 
-/// How often a transaction that collided is run again.
-const COLLISIONS_MAX: u32 = 8;
+/// For how long a transaction that collides is run again. A time and no count: on a hot row each run is a toss-up
+/// against whoever holds it, and a revocation must get through however often it loses.
+const COLLISION_PATIENCE: Duration = Duration::from_secs(5);
 const COLLISION_PAUSE: Duration = Duration::from_millis(1);
+/// Short, because who pauses for long meets the row held by others each time it comes back.
+const COLLISION_PAUSE_MAX: Duration = Duration::from_millis(16);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -76,6 +79,7 @@ impl Worker {
 
     fn work(&mut self, mut task: Task) {
         let mut collisions = 0;
+        let began_at = now();
         let mut connects_left = u32::from(self.session.is_some() || self.others_are_connected());
         let instead = loop {
             if self.session.is_none() {
@@ -87,10 +91,12 @@ impl Worker {
             let session = self.session.as_mut().expect("it was connected above");
             match run(session, &mut task, &self.shared) {
                 Outcome::Settled(instead) => break instead,
-                Outcome::Collided(error) if collisions == COLLISIONS_MAX => break Some(error.into()),
+                Outcome::Collided(error) if now().duration_since(began_at) >= COLLISION_PATIENCE => {
+                    break Some(error.into());
+                }
                 Outcome::Collided(_) => {
                     collisions += 1;
-                    pause(jitter(COLLISION_PAUSE, collisions, COLLISION_PAUSE * 256));
+                    pause(jitter(COLLISION_PAUSE, collisions, COLLISION_PAUSE_MAX));
                 }
                 Outcome::Lost(error) => {
                     self.disconnect(&error);
@@ -221,7 +227,7 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-#[expect(clippy::disallowed_methods, reason = "the pause between attempts to connect; nothing else sees it")]
+#[expect(clippy::disallowed_methods, reason = "pauses between attempts, and their end; nothing else sees it")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -65,6 +65,31 @@ fn transactions_that_collide_are_run_again_until_each_has_counted() {
 }
 
 #[test]
+fn a_transaction_that_keeps_losing_a_hot_row_gets_through_in_the_end() {
+    const LOST: u32 = 30;
+    let Some(mut fixture) = fixture() else { return };
+    fixture.settings.isolation = Isolation::Serializable;
+    let (db, other) = (fixture.open(), fixture.open());
+    db.write_blocking(TENANT, |tx| insert(tx, 1)).unwrap();
+    let runs = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&runs);
+    db.write_blocking(TENANT, move |tx| {
+        let balance = tx.one(BALANCE, args![TENANT, 1_i64], |row| row.int(0))?;
+        if seen.fetch_add(1, Ordering::Relaxed) < LOST {
+            other.write_blocking(TENANT, move |tx| {
+                Ok(tx.exec(ADD, args![TENANT, 1_i64, balance + 1]).map(|_| ())?)
+            })?;
+        }
+        tx.exec(ADD, args![TENANT, 1_i64, balance + 1])?;
+        Ok(())
+    })
+    .unwrap();
+    let balance = db.read_blocking(|tx| Ok(tx.one(BALANCE, args![TENANT, 1_i64], |row| row.int(0))?));
+    assert_eq!(balance.unwrap(), 10 + i64::from(LOST) + 1, "none of them was lost");
+    assert_eq!(runs.load(Ordering::Relaxed), LOST + 1);
+}
+
+#[test]
 fn a_connection_killed_before_commit_is_replaced_and_the_work_done_once() {
     let Some(fixture) = fixture() else { return };
     let db = fixture.open();
