@@ -131,6 +131,17 @@ impl Secrets {
         self.mac(lowest, b"idempotency", raw.as_bytes())
     }
 
+    /// The MAC of a cursor: a position in a list, bound to everything that says which list it is.
+    #[must_use]
+    pub fn cursor_mac(&self, parts: &[&str]) -> Mac {
+        let lowest = self.peppers.values().next().expect("the file was checked to hold a version");
+        let parts = parts.iter().map(|part| part.as_bytes());
+        let message: Vec<&[u8]> = std::iter::once(&b"cursor"[..]).chain(parts).collect();
+        let mut mac = Mac::default();
+        mac.copy_from_slice(sign(lowest, &message).as_ref());
+        mac
+    }
+
     /// Bytes that development keys are made of: the same for the same label and secrets file.
     #[must_use]
     pub fn development_bytes(&self, label: &str) -> [u8; 17] {
@@ -252,7 +263,9 @@ fn versions(entries: &BTreeMap<String, String>, kind: &str) -> Result<BTreeMap<u
         .collect()
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+/// What [`hex`] wrote, in either case; `None` for anything else.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> =
         text.chars().map(|letter| letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let digits = digits?;

@@ -2,6 +2,7 @@
 
 use axum::routing::get;
 use base::{Code, Fault, FieldError};
+use http::Method;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -54,6 +55,9 @@ pub struct ProblemField {
     /// The header, when it is not the body that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
+    /// The parameter of the query, where a request has no body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
 }
 
 /// What is said about each kind of failure.
@@ -179,17 +183,22 @@ fn render(fault: &Fault, context: &ErrorContext<'_>) -> Rendered {
         instance: format!("urn:attestry:{request_id}"),
         code,
         request_id,
-        errors: fault.fields.iter().map(field).collect(),
+        errors: fault.fields.iter().map(|error| field(error, context.method)).collect(),
     };
     Rendered { content_type: "application/problem+json", ..Rendered::json(status, &problem) }
 }
 
-fn field(error: &FieldError) -> ProblemField {
+fn field(error: &FieldError, method: &Method) -> ProblemField {
     let detail = error.message.clone().into_owned();
-    if is_header(&error.field) {
-        return ProblemField { detail, pointer: None, header: Some(error.field.clone().into_owned()) };
+    let name = error.field.clone().into_owned();
+    let nowhere = ProblemField { detail, pointer: None, header: None, parameter: None };
+    if is_header(&name) {
+        ProblemField { header: Some(name), ..nowhere }
+    } else if matches!(*method, Method::GET | Method::HEAD | Method::DELETE) {
+        ProblemField { parameter: Some(name), ..nowhere }
+    } else {
+        ProblemField { pointer: Some(pointer(&name)), ..nowhere }
     }
-    ProblemField { detail, pointer: Some(pointer(&error.field)), header: None }
 }
 
 /// Fields of bodies are lower case in every contract; headers are written `Idempotency-Key`.
@@ -206,14 +215,17 @@ fn pointer(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use base::id::RequestId;
-    use http::Method;
 
     use super::*;
 
     fn rendered(fault: &Fault) -> (Rendered, serde_json::Value) {
+        rendered_for(&Method::POST, fault)
+    }
+
+    fn rendered_for(method: &Method, fault: &Fault) -> (Rendered, serde_json::Value) {
         let context = ErrorContext {
             request_id: RequestId::from_bits(7),
-            method: &Method::POST,
+            method,
             path: "/platform/v1/keys",
             allow: None,
         };
@@ -265,6 +277,11 @@ mod tests {
         assert_eq!(
             body["errors"],
             serde_json::json!([{ "detail": "is required", "header": "Idempotency-Key" }])
+        );
+        let (_, body) = rendered_for(&Method::GET, &Fault::invalid("limit", "must be 1 to 100"));
+        assert_eq!(
+            body["errors"],
+            serde_json::json!([{ "detail": "must be 1 to 100", "parameter": "limit" }])
         );
     }
 

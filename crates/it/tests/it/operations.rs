@@ -80,7 +80,7 @@ async fn the_audit_log_is_read_page_by_page_back_to_its_first_row(world: Arc<Wor
     assert_eq!(read, all);
     let path = format!("/operator/v1/audit?tenantId={}&after=tn_nonsense", world.mine);
     let ask = Ask::get(&path).bearer(&world.operator_token());
-    assert_eq!(ask.send(world.operator()).await.expect(400)["errors"][0]["pointer"], "#/after");
+    assert_eq!(ask.send(world.operator()).await.expect(400)["errors"][0]["parameter"], "after");
 }
 
 async fn a_tenant_that_cannot_be_swept_keeps_no_other_from_it(world: Arc<World>) {
