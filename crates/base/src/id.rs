@@ -29,6 +29,32 @@ pub fn uuid_v7(at: Timestamp, random: u64) -> u128 {
     (millis << 80) | (7 << 76) | (fraction << 64) | (0b10 << 62) | random
 }
 
+/// 128 bits as a UUID (RFC 9562 §4), in lower case: what a contract that knows UUIDs calls the same id.
+#[must_use]
+pub fn uuid_text(bits: u128) -> String {
+    let mut text = format!("{bits:032x}");
+    for position in [20, 16, 12, 8] {
+        text.insert(position, '-');
+    }
+    text
+}
+
+/// Reads what [`uuid_text`] writes, in either case.
+///
+/// # Errors
+/// [`NotAnId`] for any other text.
+pub fn parse_uuid(text: &str) -> Result<u128, NotAnId> {
+    let has_its_form = text.len() == 36
+        && text.bytes().enumerate().all(|(position, byte)| match position {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    if !has_its_form {
+        return Err(NotAnId);
+    }
+    u128::from_str_radix(&text.replace('-', ""), 16).map_err(|_| NotAnId)
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(
         $(#[$doc])*
@@ -150,6 +176,26 @@ mod tests {
             let text = TransferId::new(Timestamp::from_micros(micros), 0).text();
             assert!(text > last, "{text} after {last}");
             last = text;
+        }
+    }
+
+    #[test]
+    fn a_uuid_reads_back_in_either_case_and_nothing_else_is_one() {
+        let bits = 0x8b0f_6f4e_4a3f_4c0e_9d0a_6f7a_1c2d_3e4f;
+        assert_eq!(uuid_text(bits), "8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4f");
+        assert_eq!(parse_uuid("8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4f"), Ok(bits));
+        assert_eq!(parse_uuid("8B0F6F4E-4A3F-4C0E-9D0A-6F7A1C2D3E4F"), Ok(bits));
+        assert_eq!(parse_uuid(&uuid_text(0)), Ok(0));
+        for text in [
+            "",
+            "8b0f6f4e4a3f4c0e9d0a6f7a1c2d3e4f",
+            "8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4g",
+            "8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4",
+            "8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4ff",
+            "+b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4f",
+            "{8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e}",
+        ] {
+            assert_eq!(parse_uuid(text), Err(NotAnId), "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! `mod.rs` front page · `api` wire types and handlers · `model.rs` domain types and pure steps ·
 //! `command.rs` the rules · `store.rs` SQL and row mapping.
 
+pub mod citizen;
 pub mod platform;
 pub mod quota;
 

@@ -1,0 +1,3 @@
+//! citizen: verification of a person against a national registry.
+
+pub mod registry;
