@@ -15,6 +15,7 @@ pub mod migrations;
 pub mod outbox;
 pub mod secrets;
 pub mod spine;
+pub mod subjects;
 pub mod tenancy;
 
 use std::sync::Arc;
@@ -62,6 +63,7 @@ pub fn statements() -> Vec<&'static str> {
         ledger::STATEMENTS,
         ledger::CHECK_STATEMENTS,
         outbox::STATEMENTS,
+        subjects::STATEMENTS,
         tenancy::STATEMENTS,
     ]
     .concat()

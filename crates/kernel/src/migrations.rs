@@ -22,4 +22,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0003_quota_token_ended.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 4,
+        name: "settings_and_subjects",
+        template: include_str!("../../../migrations/0004_settings_and_subjects.sql"),
+        oldest_binary: 1,
+    },
 ];

@@ -1,41 +1,63 @@
 //! Root secrets: they live outside the database, and everything stored is keyed by them.
 //!
 //! Kinds: `pepper` (MACs of credentials and of Idempotency-Keys), `reply` (sealing of saved replies),
-//! `development` (the keys that `attestry dev` prints), `operator` (the operator API's token).
+//! `development` (the keys that `attestry dev` prints), `operator` (the operator API's token), `personal` (the keys
+//! under which personal data is sealed, and the MACs by which it is found).
 //! Each has numbered versions; the highest activated one makes new MACs, older ones still recognise theirs.
+
+mod seal;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aws_lc_rs::{aead, hmac};
+use aws_lc_rs::hmac;
 use base::{Fault, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::ctx::Random;
 
+pub use seal::{open, seal};
+
 pub const SECRET_LENGTH: usize = 32;
-const NONCE_LENGTH: usize = 12;
 
 /// A keyed MAC: 32 bytes of HMAC-SHA-256 (RFC 2104).
 pub type Mac = [u8; 32];
 
 /// The secrets file: hexadecimal secrets by kind and version.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretsFile {
     pub pepper: BTreeMap<String, String>,
     pub reply: BTreeMap<String, String>,
     pub development: BTreeMap<String, String>,
     pub operator: BTreeMap<String, String>,
+    /// Files of before there was personal data lack it: see [`Self::complete`].
+    #[serde(default)]
+    pub personal: BTreeMap<String, String>,
 }
 
 impl SecretsFile {
     /// Fresh secrets, version 1 of each kind.
     #[must_use]
     pub fn generate(random: &Random) -> Self {
-        let first = || BTreeMap::from([("1".to_owned(), hex(&random.bytes::<SECRET_LENGTH>()))]);
-        Self { pepper: first(), reply: first(), development: first(), operator: first() }
+        Self {
+            pepper: first_version(random),
+            reply: first_version(random),
+            development: first_version(random),
+            operator: first_version(random),
+            personal: first_version(random),
+        }
+    }
+
+    /// Adds the kinds that an older file lacks, and says whether there were any.
+    #[must_use]
+    pub fn complete(&mut self, random: &Random) -> bool {
+        if !self.personal.is_empty() {
+            return false;
+        }
+        self.personal = first_version(random);
+        true
     }
 
     /// Adds the next version of the pepper and returns its number; it is used once it is activated.
@@ -62,6 +84,7 @@ pub struct Secrets {
     replies: BTreeMap<u32, hmac::Key>,
     development: hmac::Key,
     operator_token: Secret,
+    personal: BTreeMap<u32, hmac::Key>,
 }
 
 impl Secrets {
@@ -83,6 +106,15 @@ impl Secrets {
                 "at_operator_{}",
                 hex(sign(&operator, &[b"operator token"]).as_ref())
             )),
+            personal: mac_keys(&file.personal, "personal")?,
+        })
+    }
+
+    /// A MAC of each shared secret over a constant, by kind and version: equal on two nodes only if the secrets are.
+    pub fn checks(&self) -> impl Iterator<Item = (&'static str, u32, Mac)> + '_ {
+        let kinds = [("pepper", &self.peppers), ("reply", &self.replies), ("personal", &self.personal)];
+        kinds.into_iter().flat_map(|(kind, keys)| {
+            keys.iter().map(move |(version, key)| (kind, *version, mac(key, &[b"check", kind.as_bytes()])))
         })
     }
 
@@ -159,20 +191,12 @@ impl Secrets {
 
     /// Encrypts a reply so that only the raw Idempotency-Key that made it opens it again.
     ///
-    /// Layout: version (4 bytes, big-endian), nonce (12), AES-256-GCM ciphertext and tag.
+    /// Layout: version (4 bytes, big-endian), then as [`seal`].
     #[must_use]
     pub fn seal_reply(&self, random: &Random, scope: &str, raw_key: &str, plain: &[u8]) -> Vec<u8> {
         let (&version, root) = self.replies.last_key_value().expect("the file was checked to hold a version");
-        let nonce = random.bytes::<NONCE_LENGTH>();
-        let mut body = plain.to_vec();
-        reply_key(root, scope, raw_key)
-            .seal_in_place_append_tag(
-                aead::Nonce::assume_unique_for_key(nonce),
-                aead::Aad::from(scope),
-                &mut body,
-            )
-            .expect("a reply is far below the limit of AES-GCM");
-        [&version.to_be_bytes()[..], &nonce, &body].concat()
+        let key = mac(root, &[scope.as_bytes(), raw_key.as_bytes()]);
+        [&version.to_be_bytes()[..], &seal(&key, random, scope, plain)].concat()
     }
 
     /// Opens what [`Self::seal_reply`] made for the same scope and raw key.
@@ -180,23 +204,50 @@ impl Secrets {
     /// # Errors
     /// When it was made by another key or secrets file, or was changed.
     pub fn open_reply(&self, scope: &str, raw_key: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
-        let broken =
-            || Fault::internal("a saved reply does not open: changed, or sealed by another secrets file");
-        let (version, rest) = sealed.split_first_chunk::<4>().ok_or_else(broken)?;
-        let (nonce, body) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or_else(broken)?;
-        let root = self.replies.get(&u32::from_be_bytes(*version)).ok_or_else(broken)?;
-        let mut body = body.to_vec();
-        let plain = reply_key(root, scope, raw_key)
-            .open_in_place(aead::Nonce::assume_unique_for_key(*nonce), aead::Aad::from(scope), &mut body)
-            .map_err(|_| broken())?;
-        Ok(plain.to_vec())
+        versioned(&self.replies, sealed)
+            .and_then(|(root, rest)| open(&mac(root, &[scope.as_bytes(), raw_key.as_bytes()]), scope, rest))
+            .ok_or_else(|| {
+                Fault::internal("a saved reply does not open: changed, or sealed by another secrets file")
+            })
+    }
+
+    /// By which something personal is found without being stored: `kind` is what it is, such as `national_id`.
+    /// Always of the lowest version, so that it is found after a rotation too.
+    #[must_use]
+    pub fn subject_mac(&self, kind: &str, text: &str) -> Mac {
+        let (_, lowest) = self.personal.first_key_value().expect("the file was checked to hold a version");
+        mac(lowest, &[b"subject", kind.as_bytes(), text.as_bytes()])
+    }
+
+    /// Encrypts what belongs to the whole installation, such as the key of another thing, under a root secret.
+    /// `context` says what it is and whose, and must be given again to open it.
+    ///
+    /// Layout: version (4 bytes, big-endian), then as [`seal`].
+    #[must_use]
+    pub fn seal_root(&self, random: &Random, context: &str, plain: &[u8]) -> Vec<u8> {
+        let (&version, root) =
+            self.personal.last_key_value().expect("the file was checked to hold a version");
+        let key = mac(root, &[b"root", context.as_bytes()]);
+        [&version.to_be_bytes()[..], &seal(&key, random, context, plain)].concat()
+    }
+
+    /// Opens what [`Self::seal_root`] made for the same context.
+    ///
+    /// # Errors
+    /// When it was made by another secrets file, or was changed.
+    pub fn open_root(&self, context: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        versioned(&self.personal, sealed)
+            .and_then(|(root, rest)| open(&mac(root, &[b"root", context.as_bytes()]), context, rest))
+            .ok_or_else(|| {
+                Fault::internal(format!(
+                    "{context} does not open: changed, or sealed by another secrets file"
+                ))
+            })
     }
 
     fn mac(&self, version: u32, purpose: &[u8], message: &[u8]) -> Mac {
         let pepper = self.peppers.get(&version).expect("only versions of this map are asked for");
-        let mut mac = Mac::default();
-        mac.copy_from_slice(sign(pepper, &[purpose, message]).as_ref());
-        mac
+        mac(pepper, &[purpose, message])
     }
 }
 
@@ -232,11 +283,20 @@ fn sign(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
     context.sign()
 }
 
-fn reply_key(root: &hmac::Key, scope: &str, raw_key: &str) -> aead::LessSafeKey {
-    let key = sign(root, &[scope.as_bytes(), raw_key.as_bytes()]);
-    let key = aead::UnboundKey::new(&aead::AES_256_GCM, key.as_ref())
-        .expect("HMAC-SHA-256 gives the 32 bytes of AES-256");
-    aead::LessSafeKey::new(key)
+fn mac(key: &hmac::Key, parts: &[&[u8]]) -> Mac {
+    let mut mac = Mac::default();
+    mac.copy_from_slice(sign(key, parts).as_ref());
+    mac
+}
+
+/// The key of the version that sealed bytes begin with, and the bytes after it.
+fn versioned<'a>(keys: &'a BTreeMap<u32, hmac::Key>, sealed: &'a [u8]) -> Option<(&'a hmac::Key, &'a [u8])> {
+    let (version, rest) = sealed.split_first_chunk::<4>()?;
+    Some((keys.get(&u32::from_be_bytes(*version))?, rest))
+}
+
+fn first_version(random: &Random) -> BTreeMap<String, String> {
+    BTreeMap::from([("1".to_owned(), hex(&random.bytes::<SECRET_LENGTH>()))])
 }
 
 fn mac_keys(entries: &BTreeMap<String, String>, kind: &str) -> Result<BTreeMap<u32, hmac::Key>, Fault> {
@@ -311,6 +371,30 @@ mod tests {
         assert_ne!(secrets.credential_mac("xa_live_1"), before);
         assert!(secrets.credential_macs("xa_live_1").any(|mac| mac == before));
         assert!(secrets.activate_pepper(version + 1).is_err());
+    }
+
+    #[test]
+    fn a_file_of_before_a_kind_existed_is_completed_once_and_nothing_else_of_it_changes() {
+        let random = Random::system();
+        let whole = SecretsFile::generate(&random);
+        let mut older = SecretsFile { personal: BTreeMap::new(), ..whole.clone() };
+        assert!(Secrets::from_file(&older).is_err());
+        assert!(older.complete(&random) && !older.complete(&random));
+        assert_eq!((&older.pepper, &older.reply), (&whole.pepper, &whole.reply));
+        assert!(Secrets::from_file(&older).is_ok());
+    }
+
+    #[test]
+    fn what_a_root_secret_seals_opens_only_in_its_own_context_and_with_its_own_file() {
+        let random = Random::system();
+        let (own, foreign) = (secrets(), secrets());
+        let sealed = own.seal_root(&random, "a registry", b"plain");
+        assert_eq!(own.open_root("a registry", &sealed).unwrap(), b"plain");
+        assert!(own.open_root("another", &sealed).is_err());
+        assert!(foreign.open_root("a registry", &sealed).is_err());
+        assert!(own.open_root("a registry", &sealed[..10]).is_err());
+        assert_ne!(own.subject_mac("a", "1"), own.subject_mac("b", "1"));
+        assert_ne!(own.subject_mac("a", "1"), foreign.subject_mac("a", "1"));
     }
 
     #[test]

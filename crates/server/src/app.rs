@@ -54,6 +54,10 @@ impl App {
     /// # Errors
     /// A pepper that this process lacks; a database failure.
     pub fn over(kernel: Kernel, settings: EdgeSettings) -> Result<Self, Fault> {
+        let secrets = Arc::clone(&kernel.secrets);
+        kernel
+            .db
+            .write_blocking(tenancy::INSTALLATION, move |tx| tenancy::ensure_same_secrets(tx, &secrets))?;
         let active = kernel.db.read_blocking(|tx| tenancy::active_secret(tx, "pepper"))?;
         if let Some(version) = active {
             kernel.secrets.activate_pepper(version)?;

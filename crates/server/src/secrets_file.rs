@@ -12,7 +12,8 @@ use kernel::secrets::SecretsFile;
 const FILE_NAME: &str = "secrets.toml";
 const VARIABLE: &str = "ATTESTRY_SECRETS";
 
-/// The secrets of a data folder; made on the first start.
+/// The secrets of a data folder; made on the first start. A file of before a kind existed is given that kind: the
+/// database tells whether another node was first.
 ///
 /// # Errors
 /// A file that others may read, that cannot be read or written, or that is no secrets file.
@@ -24,7 +25,11 @@ pub fn open(data: &Path, random: &Random) -> Result<SecretsFile, Fault> {
     match fs::read_to_string(&path) {
         Ok(text) => {
             refuse_if_shared(&path)?;
-            parse(&text, &path.display().to_string())
+            let mut file = parse(&text, &path.display().to_string())?;
+            if file.complete(random) {
+                write(data, &file)?;
+            }
+            Ok(file)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let file = SecretsFile::generate(random);

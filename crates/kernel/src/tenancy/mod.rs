@@ -18,7 +18,7 @@ use base::{Code, Environment, Fault, Timestamp};
 use db::Tx;
 
 use crate::ctx::Ctx;
-use crate::{keys, ledger};
+use crate::{Secrets, keys, ledger};
 
 pub use store::STATEMENTS;
 
@@ -237,4 +237,21 @@ pub fn active_secret(tx: &mut Tx<'_>, kind: &str) -> Result<Option<u32>, Fault> 
 /// A database failure.
 pub fn activate_secret(tx: &mut Tx<'_>, kind: &str, version: u32, now: Timestamp) -> Result<(), Fault> {
     store::activate_secret(tx, kind, version, now)
+}
+
+/// Makes sure that this process holds the same root secrets as the installation was made with. The first one to start
+/// with a version decides.
+///
+/// # Errors
+/// [`Code::Conflict`] when a secret differs from the one that other nodes use; a database failure.
+pub fn ensure_same_secrets(tx: &mut Tx<'_>, secrets: &Secrets) -> Result<(), Fault> {
+    for (kind, version, own) in secrets.checks() {
+        if store::secret_check(tx, kind, version, &own)? != own {
+            return Err(Fault::conflict(format!(
+                "Version {version} of the {kind} in this secrets file is not the one that this database was made \
+                 with. Copy secrets.toml from a node that works, or restore it from your backup."
+            )));
+        }
+    }
+    Ok(())
 }

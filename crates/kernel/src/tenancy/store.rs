@@ -24,6 +24,8 @@ const BUMP_GATE: &str = "UPDATE gate SET epoch = epoch + 1 WHERE tenant_id = ?1 
 const DEAD_KEYS: &str = "SELECT key_id FROM api_key WHERE tenant_id = ?1 AND lineage_id = ?2 AND revoked_at_us <= ?3 ORDER BY key_id";
 const ACTIVE_SECRET: &str =
     "SELECT version FROM secret_activation WHERE kind = ?1 ORDER BY version DESC LIMIT 1";
+const INSERT_SECRET_CHECK: &str = "INSERT INTO secret_check (kind, version, mac) VALUES (?1, ?2, ?3) ON CONFLICT (kind, version) DO NOTHING";
+const SECRET_CHECK: &str = "SELECT mac FROM secret_check WHERE kind = ?1 AND version = ?2";
 const ACTIVATE_SECRET: &str = "INSERT INTO secret_activation (kind, version, activated_at_us) VALUES (?1, ?2, ?3) \
     ON CONFLICT (kind, version) DO NOTHING";
 
@@ -41,6 +43,8 @@ pub const STATEMENTS: &[&str] = &[
     DEAD_KEYS,
     ACTIVE_SECRET,
     ACTIVATE_SECRET,
+    INSERT_SECRET_CHECK,
+    SECRET_CHECK,
 ];
 
 pub(super) fn insert(tx: &mut Tx<'_>, tenant: &Tenant) -> Result<(), Fault> {
@@ -147,4 +151,16 @@ pub(super) fn activate_secret(
 ) -> Result<(), Fault> {
     tx.exec(ACTIVATE_SECRET, args![kind, version, now])?;
     Ok(())
+}
+
+/// The MAC that the first node stored for this version of a secret.
+pub(super) fn secret_check(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    version: u32,
+    own: &crate::secrets::Mac,
+) -> Result<Vec<u8>, Fault> {
+    let version = i64::from(version);
+    tx.exec(INSERT_SECRET_CHECK, args![kind, version, &own[..]])?;
+    Ok(tx.one(SECRET_CHECK, args![kind, version], |row| row.bytes("mac"))?)
 }

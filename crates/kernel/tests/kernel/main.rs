@@ -19,4 +19,5 @@ mod revocation;
 mod rotation;
 mod shop;
 mod spine;
+mod subjects;
 mod tenancy;

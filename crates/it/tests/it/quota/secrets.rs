@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use db::Engine;
 use kernel::Random;
-use kernel::secrets::SecretsFile;
 use serde_json::{Value, json};
 
 use crate::fixture::{Ask, Reply, World, run_alone, verify};
@@ -27,7 +26,7 @@ async fn rotate_the_pepper(world: Arc<World>) {
     let first = world.send(keyed()).await;
     first.expect(200);
 
-    let mut file = copy(&world.secrets_file);
+    let mut file = world.secrets_file.clone();
     let version = file.add_pepper(&Random::system()).unwrap();
     let next = world.restarted(&file).await;
     let (public, private) = (next.public_site(), next.private_edge(next.operator_site()));
@@ -57,13 +56,4 @@ async fn rotate_the_pepper(world: Arc<World>) {
     let refused: Reply = activate.send(world.operator()).await;
     assert_eq!(refused.status, 409, "{refused:?}");
     assert_eq!(refused.json()["code"], Value::from("conflict"));
-}
-
-fn copy(file: &SecretsFile) -> SecretsFile {
-    SecretsFile {
-        pepper: file.pepper.clone(),
-        reply: file.reply.clone(),
-        development: file.development.clone(),
-        operator: file.operator.clone(),
-    }
 }
