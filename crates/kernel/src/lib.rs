@@ -14,6 +14,7 @@ pub mod limits;
 pub mod migrations;
 pub mod outbox;
 pub mod secrets;
+pub mod settings;
 pub mod spine;
 pub mod subjects;
 pub mod tenancy;
@@ -64,6 +65,7 @@ pub fn statements() -> Vec<&'static str> {
         ledger::CHECK_STATEMENTS,
         outbox::STATEMENTS,
         subjects::STATEMENTS,
+        settings::STATEMENTS,
         tenancy::STATEMENTS,
     ]
     .concat()

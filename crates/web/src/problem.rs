@@ -206,10 +206,13 @@ fn is_header(field: &str) -> bool {
     field.starts_with(|first: char| first.is_ascii_uppercase()) && field.contains('-')
 }
 
-/// `items.0.count` becomes `#/items/0/count` (RFC 6901 §3 and §6).
+/// `items.0.count` becomes `#/items/0/count` (RFC 6901 §3 and §6), and `settings[a.b]` becomes `#/settings/a.b`.
 fn pointer(field: &str) -> String {
-    let escaped = field.replace('~', "~0").replace('/', "~1").replace('.', "/");
-    format!("#/{escaped}")
+    let escaped = field.replace('~', "~0").replace('/', "~1");
+    match escaped.strip_suffix(']').and_then(|open| open.split_once('[')) {
+        Some((outer, key)) => format!("#/{}/{key}", outer.replace('.', "/")),
+        None => format!("#/{}", escaped.replace('.', "/")),
+    }
 }
 
 #[cfg(test)]
@@ -273,6 +276,14 @@ mod tests {
             body["errors"],
             serde_json::json!([{ "detail": "must be between 1 and 9", "pointer": "#/items/0/count" }])
         );
+        for (field, pointer) in [
+            ("settings[wallet.low]", "#/settings/wallet.low"),
+            ("settings[a/b~c[0]]", "#/settings/a~1b~0c[0]"),
+            ("settings[", "#/settings["),
+        ] {
+            let (_, body) = rendered(&Fault::invalid(field, "is no setting"));
+            assert_eq!(body["errors"][0]["pointer"], pointer);
+        }
         let (_, body) = rendered(&Fault::invalid("Idempotency-Key", "is required"));
         assert_eq!(
             body["errors"],

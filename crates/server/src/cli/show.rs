@@ -57,9 +57,14 @@ pub(super) fn refusal(answer: &Answer) -> String {
     }
     let lines = errors.iter().map(|error| {
         let pointer = error["pointer"].as_str().map(|pointer| pointer.trim_start_matches("#/"));
-        let field = pointer.or_else(|| error["header"].as_str()).unwrap_or_default();
+        let other = || error["header"].as_str().or_else(|| error["parameter"].as_str());
+        let field = pointer.or_else(other).unwrap_or_default();
         let detail = error["detail"].as_str().unwrap_or_default();
-        format!("\n  {}: {} ({})", clean(field), clean(detail), option_of(field))
+        match field.rsplit_once('/') {
+            // Something within a list or an object, which no option names.
+            Some((_, inner)) => format!("\n  {}: {}", clean(inner), clean(detail)),
+            None => format!("\n  {}: {} ({})", clean(field), clean(detail), option_of(field)),
+        }
     });
     format!("{}.{}", body["title"].as_str().unwrap_or("A field is wrong"), lines.collect::<String>())
 }
@@ -149,6 +154,8 @@ long     1000  yes     -";
             "title": "A field is wrong", "detail": "expires_at: must lie in the future",
             "errors": [{ "pointer": "#/expires_at", "detail": "must lie in the future" },
                        { "header": "Idempotency-Key", "detail": "is required" },
+                       { "parameter": "limit", "detail": "must be 1 to 1000" },
+                       { "pointer": "#/settings/wallet.low", "detail": "must be true or false" },
                        { "pointer": "#/rateLimitPerMinute", "detail": "must be a number" }],
         });
         let answer = Answer { status: StatusCode::BAD_REQUEST, text: body.to_string(), body };
@@ -157,6 +164,8 @@ long     1000  yes     -";
             "expires_at: must lie in the future (--expires-at)",
             "Idempotency-Key: is required (--idempotency-key)",
             "rateLimitPerMinute: must be a number (--rate-limit-per-minute)",
+            "limit: must be 1 to 1000 (--limit)",
+            "wallet.low: must be true or false\n",
         ] {
             assert!(shown.contains(expected), "{shown}");
         }
