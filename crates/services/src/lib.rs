@@ -8,11 +8,18 @@ pub mod platform;
 pub mod quota;
 
 use kernel::Command;
+use kernel::settings::Setting;
 
 /// Every command of every service, for the generated list: a price change is a visible diff.
 #[must_use]
 pub fn commands() -> Vec<&'static Command> {
     [platform::command::COMMANDS, quota::command::COMMANDS].concat()
+}
+
+/// Every setting that a tenant may change: the kernel's and those of each service.
+#[must_use]
+pub fn settings() -> Vec<&'static Setting> {
+    kernel::settings::SETTINGS.to_vec()
 }
 
 /// Every statement of every service that runs on both engines, for the test that prepares them.

@@ -17,6 +17,7 @@ mod postgres_only;
 mod races;
 mod revocation;
 mod rotation;
+mod settings;
 mod shop;
 mod spine;
 mod subjects;
