@@ -91,9 +91,15 @@ pub fn ensure_live(key: &Key, now: Timestamp) -> Result<(), Fault> {
         return Err(invalid());
     }
     if key.expires_at.is_some_and(|at| at <= now) {
-        return Err(Fault::new(Code::CredentialExpired, "This key has expired. Create a new one."));
+        return Err(expired());
     }
     Ok(())
+}
+
+/// The refusal of a key that was right once.
+#[must_use]
+pub fn expired() -> Fault {
+    Fault::new(Code::CredentialExpired, "This key has expired. Create a new one.")
 }
 
 /// The same refusal for every key that is not the caller's to use.

@@ -13,11 +13,11 @@
 
 mod store;
 
-use base::id::{LineageId, TenantId};
+use base::id::{KeyId, LineageId, TenantId};
 use base::{Code, Environment, Fault, Timestamp};
 use db::Tx;
 
-use crate::ctx::Ctx;
+use crate::ctx::{Clock, Ctx};
 use crate::{Secrets, keys, ledger};
 
 pub use store::STATEMENTS;
@@ -160,12 +160,16 @@ pub fn is_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<bool, Fault> {
 pub fn ensure_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> {
     match store::status(tx, tenant_id)? {
         Some(Status::Active) => Ok(()),
-        Some(Status::Suspended) => {
-            Err(Fault::new(Code::TenantInactive, "This account is suspended. Please contact support."))
-        }
+        Some(Status::Suspended) => Err(inactive()),
         Some(Status::Closed) => Err(Fault::new(Code::TenantInactive, "This account is closed.")),
         None => Err(Fault::not_found("tenant")),
     }
+}
+
+/// The refusal of a suspended tenant's calls.
+#[must_use]
+pub fn inactive() -> Fault {
+    Fault::new(Code::TenantInactive, "This account is suspended. Please contact support.")
 }
 
 /// Makes the gate of a tenant, key or lineage.
@@ -191,6 +195,23 @@ pub fn enter(tx: &mut Tx<'_>, tenant_id: TenantId, key: Option<&str>) -> Result<
         (Some(_), Some(_)) => Err(keys::invalid()),
         (None, _) | (_, None) => Err(Fault::internal(format!("{key} or its tenant has no gate"))),
     }
+}
+
+/// Enters the gates of a tenant and of its key, and tells whether both were live once inside: for a transaction that
+/// charges and does not run through the spine.
+///
+/// # Errors
+/// [`Code::CredentialInvalid`], [`Code::CredentialExpired`] or [`Code::TenantInactive`], after which the transaction may
+/// go on without the key; those of [`enter`].
+pub fn enter_live(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, clock: &Clock) -> Result<(), Fault> {
+    ensure_live(tx, tenant_id, key_id, clock)?;
+    enter(tx, tenant_id, Some(&key_id.text()))?;
+    ensure_live(tx, tenant_id, key_id, clock)
+}
+
+fn ensure_live(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, clock: &Clock) -> Result<(), Fault> {
+    keys::ensure_still_live(tx, tenant_id, key_id, clock.now())?;
+    ensure_active(tx, tenant_id)
 }
 
 /// Shuts everybody else out of a gate until the transaction ends.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::id::{AccountId, TenantId, TokenId};
 use base::{Environment, Fault, KeyKind, KeyText, Service, key_text::NotAKey};
-use db::Tx;
+use db::{Engine, Tx};
 use kernel::Kernel;
 use kernel::keys::{self, Object};
 use kernel::secrets::Mac;
@@ -31,6 +31,7 @@ pub(super) struct Entry {
 }
 
 /// The immutable columns of a token and its account.
+#[derive(Clone, Copy)]
 pub(super) struct Identity {
     pub(super) tenant_id: TenantId,
     pub(super) token_id: TokenId,
@@ -61,6 +62,45 @@ impl Index {
         }
         let macs: Vec<Mac> = kernel.secrets.credential_macs(text).collect();
         let identity = kernel.db.read(move |tx| find_identity(tx, &macs)).await?.ok_or_else(keys::invalid)?;
+        Ok(self.remember(mac, identity))
+    }
+
+    /// Finds those of these texts that are tokens of a tenant, whatever their state.
+    ///
+    /// # Errors
+    /// A database failure.
+    pub(super) async fn find_many(
+        &self,
+        kernel: &Kernel,
+        tenant_id: TenantId,
+        texts: &[&str],
+    ) -> Result<Vec<Option<Arc<Entry>>>, Fault> {
+        let mut found = Vec::with_capacity(texts.len());
+        let mut missed: Vec<(usize, Vec<Mac>)> = Vec::new();
+        for (position, text) in texts.iter().enumerate() {
+            if ensure_token_form(text).is_err() {
+                found.push(None);
+                continue;
+            }
+            let entry = self.entries.get(&kernel.secrets.credential_mac(text));
+            if entry.is_none() {
+                missed.push((position, kernel.secrets.credential_macs(text).collect()));
+            }
+            found.push(entry.filter(|entry| entry.lane.tenant_id() == tenant_id));
+        }
+        if missed.is_empty() {
+            return Ok(found);
+        }
+        let (positions, macs): (Vec<usize>, Vec<Vec<Mac>>) = missed.into_iter().unzip();
+        let actives: Vec<Mac> = macs.iter().map(|macs| macs[0]).collect();
+        let identities = kernel.db.read(move |tx| find_identities(tx, tenant_id, &macs)).await?;
+        for ((position, mac), identity) in positions.into_iter().zip(actives).zip(identities) {
+            found[position] = identity.map(|identity| self.remember(mac, identity));
+        }
+        Ok(found)
+    }
+
+    fn remember(&self, mac: Mac, identity: Identity) -> Arc<Entry> {
         let entry = Arc::new(Entry {
             token_id: identity.token_id,
             account_id: identity.account_id,
@@ -71,7 +111,7 @@ impl Index {
             lane: self.flusher.lane(identity.tenant_id),
         });
         self.entries.insert(mac, Arc::clone(&entry));
-        Ok(entry)
+        entry
     }
 }
 
@@ -100,4 +140,24 @@ fn find_identity(tx: &mut Tx<'_>, macs: &[Mac]) -> Result<Option<Identity>, Faul
         }
         Some(keys::Credential { object: Object::Key(_), .. }) | None => Ok(None),
     }
+}
+
+/// The same for many, one for each list of MACs; those of other tenants are not looked at further.
+fn find_identities(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    macs: &[Vec<Mac>],
+) -> Result<Vec<Option<Identity>>, Fault> {
+    if tx.engine() == Engine::Postgres {
+        return store::find_identities(tx, tenant_id, macs);
+    }
+    let find = |macs: &Vec<Mac>| match keys::find_credential(tx, macs)? {
+        Some(keys::Credential { tenant_id: owner, object: Object::Token(token_id) })
+            if owner == tenant_id =>
+        {
+            store::find_identity(tx, tenant_id, token_id)
+        }
+        Some(_) | None => Ok(None),
+    };
+    macs.iter().map(find).collect()
 }

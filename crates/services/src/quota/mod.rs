@@ -8,6 +8,7 @@
 //!
 //! `POST /v1/verify` does not run through the spine: [`flush`] gathers calls and commits them together, with the
 //! same locks in the same order. The transfer is the record; no audit row is written for it.
+//! `POST /v1/tokens/verify`, the same for many tokens at once, joins the same flushes.
 //!
 //! Absent on purpose: any cache of balances or of revocation. What is cached is immutable.
 
@@ -25,7 +26,8 @@ use kernel::Kernel;
 pub use flush::Flusher;
 
 /// The scopes a management key may hold.
-pub const SCOPES: &[&str] = &["accounts:read", "accounts:write", "tokens:read", "tokens:write"];
+pub const SCOPES: &[&str] =
+    &["accounts:read", "accounts:write", "tokens:read", "tokens:write", "tokens:verify"];
 
 /// What the handlers of this service share. One pointer, because every request clones it.
 #[derive(Clone, Debug)]
@@ -58,5 +60,5 @@ pub(crate) fn statements() -> Vec<&'static str> {
 }
 
 pub(crate) fn postgres_statements() -> Vec<&'static str> {
-    flush::POSTGRES_STATEMENTS.to_vec()
+    [store::POSTGRES_STATEMENTS, flush::POSTGRES_STATEMENTS].concat()
 }

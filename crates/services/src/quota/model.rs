@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use base::id::{AccountId, LineageId, TokenId};
-use base::{Environment, Fault, Timestamp};
+use base::{Code, Environment, Fault, Timestamp};
 
 /// The largest `count` of a call.
 pub const COUNT_MAX: i64 = 1_000_000;
@@ -102,6 +102,8 @@ pub enum Verdict {
     Banned,
     /// The Idempotency-Key came with another count before.
     KeyReused,
+    /// The management key that asked may not ask any more.
+    CallerRefused(Code),
 }
 
 /// The live state of a token, read after the locks.

@@ -1,7 +1,10 @@
+use std::collections::HashMap;
+
 use base::id::{AccountId, LineageId, TenantId, TokenId};
 use base::{Environment, Fault, Timestamp};
 use db::{Row, Tx, args};
 use kernel::Ctx;
+use kernel::secrets::Mac;
 
 use super::index::Identity;
 use super::model::{Account, NewAccount, Token};
@@ -36,6 +39,13 @@ const FIND_IDENTITY: &str = "SELECT quota_token.token_id AS token_id, quota_toke
     JOIN quota_account ON quota_account.tenant_id = quota_token.tenant_id AND quota_account.account_id = quota_token.account_id \
     WHERE quota_token.tenant_id = ?1 AND quota_token.token_id = ?2";
 
+const FIND_OWNED: &str =
+    "SELECT mac, object_id FROM credential WHERE mac = ANY(?1) AND tenant_id = ?2 AND kind = 'token'";
+const FIND_IDENTITIES: &str = "SELECT quota_token.token_id AS token_id, quota_token.account_id AS account_id, \
+    quota_token.environment AS environment, idempotency FROM quota_token \
+    JOIN quota_account ON quota_account.tenant_id = quota_token.tenant_id AND quota_account.account_id = quota_token.account_id \
+    WHERE quota_token.tenant_id = ?1 AND quota_token.token_id = ANY(?2)";
+
 /// Every statement of the service that runs on both engines.
 pub(super) const STATEMENTS: &[&str] = &[
     INSERT_ACCOUNT,
@@ -50,6 +60,9 @@ pub(super) const STATEMENTS: &[&str] = &[
     END_TOKEN,
     FIND_IDENTITY,
 ];
+
+/// Those that PostgreSQL alone runs.
+pub(super) const POSTGRES_STATEMENTS: &[&str] = &[FIND_OWNED, FIND_IDENTITIES];
 
 pub(super) fn insert_account(
     tx: &mut Tx<'_>,
@@ -176,15 +189,41 @@ pub(super) fn find_identity(
     tenant_id: TenantId,
     id: TokenId,
 ) -> Result<Option<Identity>, Fault> {
-    Ok(tx.opt(FIND_IDENTITY, args![tenant_id, id], |row| {
-        Ok(Identity {
-            tenant_id,
-            token_id: row.id("token_id")?,
-            account_id: row.id("account_id")?,
-            environment: row.named("environment", Environment::parse)?,
-            is_idempotent: row.bool("idempotency")?,
-        })
-    })?)
+    Ok(tx.opt(FIND_IDENTITY, args![tenant_id, id], |row| identity(row, tenant_id))?)
+}
+
+/// One for each list of MACs that a token may be stored under, in two round trips. PostgreSQL only.
+pub(super) fn find_identities(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    macs: &[Vec<Mac>],
+) -> Result<Vec<Option<Identity>>, Fault> {
+    let wanted: Vec<Vec<u8>> = macs.iter().flatten().map(|mac| mac.to_vec()).collect();
+    let owned: HashMap<Vec<u8>, String> = tx
+        .all(FIND_OWNED, args![&wanted, tenant_id], |row| Ok((row.bytes("mac")?, row.text("object_id")?)))?
+        .into_iter()
+        .collect();
+    let tokens: Vec<String> = owned.values().cloned().collect();
+    let found: HashMap<String, Identity> = tx
+        .all(FIND_IDENTITIES, args![tenant_id, &tokens], |row| {
+            Ok((row.text("token_id")?, identity(row, tenant_id)?))
+        })?
+        .into_iter()
+        .collect();
+    let find = |macs: &Vec<Mac>| {
+        macs.iter().find_map(|mac| owned.get(&mac[..])).and_then(|token| found.get(token)).copied()
+    };
+    Ok(macs.iter().map(find).collect())
+}
+
+fn identity(row: &Row<'_>, tenant_id: TenantId) -> Result<Identity, db::Error> {
+    Ok(Identity {
+        tenant_id,
+        token_id: row.id("token_id")?,
+        account_id: row.id("account_id")?,
+        environment: row.named("environment", Environment::parse)?,
+        is_idempotent: row.bool("idempotency")?,
+    })
 }
 
 fn account(row: &Row<'_>) -> Result<Account, db::Error> {

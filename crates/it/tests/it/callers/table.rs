@@ -107,6 +107,7 @@ pub(super) const PUBLIC: &[Route] = &[
     quota("PATCH", "/v1/accounts/{id}", "accounts:write", About::Account, r#"{"name":"Other"}"#, 200),
     quota("POST", "/v1/accounts/{id}/credits", "accounts:write", About::Account, r#"{"points":5}"#, 200),
     quota("POST", "/v1/tokens", "tokens:write", About::AccountInBody, "{}", 201),
+    quota("POST", "/v1/tokens/verify", "tokens:verify", About::Nothing, r#"{"items":[{"token":"x"}]}"#, 200),
     quota("POST", "/v1/tokens/{id}/rotate", "tokens:write", About::Token, "", 201),
     quota("DELETE", "/v1/tokens/{id}", "tokens:write", About::Token, "", 200),
 ];

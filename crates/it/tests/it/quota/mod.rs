@@ -1,5 +1,6 @@
 //! What the contract of quota promises, row by row, with what each call causes and does not cause.
 
+pub(crate) mod bulk;
 mod dry_run;
 mod idempotency;
 mod management;

@@ -21,8 +21,14 @@ pub(super) struct ErrorBody<'a> {
 }
 
 fn render(fault: &Fault, _: &ErrorContext<'_>) -> Rendered {
+    let (status, body) = said(fault);
+    Rendered::json(status, &body)
+}
+
+/// How a fault is said, as an answer or as one result of a bulk call.
+pub(super) fn said(fault: &Fault) -> (StatusCode, ErrorBody<'_>) {
     let (status, error) = title(fault.code);
-    Rendered::json(status, &ErrorBody { error, message: message(fault) })
+    (status, ErrorBody { error, message: message(fault) })
 }
 
 /// The published sentence for a token that is not one; our own words elsewhere.

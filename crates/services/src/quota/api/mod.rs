@@ -1,6 +1,7 @@
 //! The wire of quota: `POST /v1/verify` as published, and the management of accounts and tokens.
 
 mod accounts;
+mod bulk;
 mod dialect;
 mod tokens;
 mod verify;
@@ -42,6 +43,7 @@ pub fn described(guarded: impl Fn(Handlers<Quota>) -> Handlers<Quota>) -> Api<Qu
         .routes(guarded(routes!(accounts::get, accounts::patch)))
         .routes(guarded(routes!(accounts::top_up)))
         .routes(guarded(routes!(tokens::create)))
+        .routes(guarded(routes!(bulk::verify_many)))
         .routes(guarded(routes!(tokens::rotate)))
         .routes(guarded(routes!(tokens::revoke)))
         .describe(describe)

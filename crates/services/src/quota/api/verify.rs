@@ -20,7 +20,7 @@ use crate::quota::model::{COUNT_MAX, Verdict};
 /// The token may pass.
 #[derive(Serialize, ToSchema)]
 #[schema(as = QuotaVerified)]
-struct Verified {
+pub(super) struct Verified {
     #[schema(example = "ok")]
     status: &'static str,
     /// A constant.
@@ -78,17 +78,17 @@ pub(super) async fn verify(
         // The credential is judged before the body, and a dead token learns nothing about its body.
         Err(fault) => return Err(refusal_of_credential(token, &meta).await?.unwrap_or(fault).into()),
     };
-    match token.lane.ask(ask).await? {
-        Verdict::Passed { balance, expires_at } => Ok(reply::json(
-            StatusCode::OK,
-            &Verified {
-                status: "ok",
-                remaining: "check-admin",
-                balance,
-                expires_at: expires_at.map(base::Timestamp::millis),
-            },
-        )),
-        refusal => Err(refuse(refusal).into()),
+    let verdict = token.lane.ask(ask).await?;
+    let verified = Verified::of(verdict).ok_or_else(|| refuse(verdict))?;
+    Ok(reply::json(StatusCode::OK, &verified))
+}
+
+impl Verified {
+    /// What a call that may pass is told.
+    pub(super) fn of(verdict: Verdict) -> Option<Self> {
+        let Verdict::Passed { balance, expires_at } = verdict else { return None };
+        let expires_at = expires_at.map(base::Timestamp::millis);
+        Some(Self { status: "ok", remaining: "check-admin", balance, expires_at })
     }
 }
 
@@ -105,20 +105,35 @@ async fn read_ask(
     let count = document.integer_or("count", 1..=COUNT_MAX, 1)?;
     // End-users' headers are passed through: elsewhere a pinned key would mean never to pay.
     let idempotency_key = if token.is_idempotent { idempotency_key(headers)? } else { None };
-    Ok(Ask { token: Arc::clone(token), count, is_dry_run, idempotency_key, request_id: meta.request_id })
+    Ok(Ask {
+        token: Arc::clone(token),
+        count,
+        is_dry_run,
+        idempotency_key,
+        request_id: meta.request_id,
+        key_id: None,
+    })
 }
 
 /// Asks in vain, and tells whether the token, its account or its tenant is why.
 async fn refusal_of_credential(token: Arc<Entry>, meta: &RequestMeta) -> Result<Option<Fault>, Fault> {
     let lane = Arc::clone(&token.lane);
-    let ask = Ask { token, count: 1, is_dry_run: true, idempotency_key: None, request_id: meta.request_id };
+    let ask = Ask {
+        token,
+        count: 1,
+        is_dry_run: true,
+        idempotency_key: None,
+        request_id: meta.request_id,
+        key_id: None,
+    };
     Ok(match lane.ask(ask).await? {
         refusal @ (Verdict::Revoked | Verdict::Expired | Verdict::Banned) => Some(refuse(refusal)),
-        Verdict::Passed { .. } | Verdict::Exceeded | Verdict::KeyReused => None,
+        Verdict::Passed { .. } | Verdict::Exceeded | Verdict::KeyReused | Verdict::CallerRefused(_) => None,
     })
 }
 
-fn refuse(verdict: Verdict) -> Fault {
+/// The refusal of a verdict that is none to pass.
+pub(super) fn refuse(verdict: Verdict) -> Fault {
     match verdict {
         Verdict::Revoked => kernel::keys::invalid(),
         Verdict::Expired => Fault::new(Code::CredentialExpired, "The provided token has expired"),
@@ -128,6 +143,9 @@ fn refuse(verdict: Verdict) -> Fault {
         ),
         Verdict::Banned => Fault::new(Code::InsufficientCredits, "The account is banned."),
         Verdict::KeyReused => kernel::idempotency::mismatch(),
+        Verdict::CallerRefused(Code::CredentialExpired) => kernel::keys::expired(),
+        Verdict::CallerRefused(Code::TenantInactive) => kernel::tenancy::inactive(),
+        Verdict::CallerRefused(_) => kernel::keys::invalid(),
         Verdict::Passed { .. } => Fault::internal("a call that passed is no refusal"),
     }
 }

@@ -4,12 +4,12 @@
 
 use std::collections::HashMap;
 
-use base::id::{TenantId, TransferId};
-use base::{Fault, Secret, Timestamp};
+use base::id::{KeyId, TenantId, TransferId};
+use base::{Code, Fault, Secret, Timestamp};
 use db::Tx;
-use kernel::Kernel;
 use kernel::idempotency::{self, Claim, Fingerprint, Slot};
 use kernel::secrets::Mac;
+use kernel::{Kernel, tenancy};
 use serde::{Deserialize, Serialize};
 
 use super::Ask;
@@ -27,6 +27,7 @@ pub(super) fn decide(
     asks: &[Ask],
 ) -> Result<Vec<Verdict>, Fault> {
     let mut keyed = claim_keys(tx, kernel, tenant_id, asks)?;
+    let refused_keys = enter_keys(tx, kernel, tenant_id, asks)?;
     let States { is_tenant_active, accounts, tokens } = store::lock(tx, tenant_id, asks)?;
     let mut book = Book { now: kernel.clock.now(), is_tenant_active, accounts, tokens };
 
@@ -35,6 +36,10 @@ pub(super) fn decide(
     let mut used = Vec::new();
     for (position, ask) in asks.iter().enumerate() {
         let token = &ask.token;
+        if let Some(code) = ask.key_id.and_then(|key_id| refused_keys.get(&key_id)) {
+            verdicts.push(Verdict::CallerRefused(*code));
+            continue;
+        }
         let refusal = book.refusal(token.token_id, token.account_id);
         if !matches!(refusal, Some(Verdict::Revoked | Verdict::Expired)) && book.note_use(token.token_id) {
             used.push(token.token_text.as_str());
@@ -48,20 +53,56 @@ pub(super) fn decide(
         let Decision { verdict, cost } =
             book.decide(token.token_id, token.account_id, ask.count, ask.is_dry_run);
         if cost > 0 {
-            let transfer_id = TransferId::new(book.now, kernel.random.id_bits());
-            charges.push(Charge { ask, transfer_id, request_id: ask.request_id, cost });
+            charges.push((ask, cost));
             keyed.passed(position, ask, verdict);
         }
         verdicts.push(verdict);
     }
     if !charges.is_empty() {
-        store::write(tx, tenant_id, book.now, &charges)?;
+        store::write(tx, tenant_id, book.now, &numbered(kernel, book.now, charges))?;
     }
     if !used.is_empty() {
         store::note_use(tx, tenant_id, book.now, used)?;
     }
     keyed.save(tx, kernel, tenant_id)?;
     Ok(verdicts)
+}
+
+/// Names the transfers so that they sort as they were decided: in the log of an account they stand in that order, and
+/// they go to the end of their table one behind the other.
+fn numbered<'a>(kernel: &Kernel, now: Timestamp, charges: Vec<(&'a Ask, i64)>) -> Vec<Charge<'a>> {
+    let mut ids: Vec<TransferId> =
+        charges.iter().map(|_| TransferId::new(now, kernel.random.id_bits())).collect();
+    ids.sort_unstable();
+    let charge = |((ask, cost), transfer_id)| Charge { ask, transfer_id, cost };
+    charges.into_iter().zip(ids).map(charge).collect()
+}
+
+/// Enters the gates of the management keys that ask for others, in one order, so that two nodes cannot wait for each
+/// other. Gives the keys that were revoked or whose tenant was suspended since their calls were let in, and why.
+fn enter_keys(
+    tx: &mut Tx<'_>,
+    kernel: &Kernel,
+    tenant_id: TenantId,
+    asks: &[Ask],
+) -> Result<HashMap<KeyId, Code>, Fault> {
+    let mut keys: Vec<KeyId> = Vec::new();
+    for key_id in asks.iter().filter_map(|ask| ask.key_id) {
+        if keys.last() != Some(&key_id) {
+            keys.push(key_id);
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let mut refused = HashMap::new();
+    for key_id in keys {
+        match tenancy::enter_live(tx, tenant_id, key_id, &kernel.clock) {
+            Err(fault) if fault.is_ours() => return Err(fault),
+            Err(fault) => drop(refused.insert(key_id, fault.code)),
+            Ok(()) => {}
+        }
+    }
+    Ok(refused)
 }
 
 /// What is kept of a passed call under its Idempotency-Key.
@@ -127,7 +168,7 @@ fn claim_key<'a>(
         && match idempotency::claim(tx, slot, &fingerprint(ask.count), now) {
             Ok(Claim::Fresh) => true,
             Ok(Claim::Done(_)) => false,
-            Err(fault) if fault.code == base::Code::IdempotencyMismatch => false,
+            Err(fault) if fault.code == Code::IdempotencyMismatch => false,
             Err(fault) => return Err(fault),
         };
     let done = if is_claimed_here { None } else { find_reply(tx, kernel, slot, raw, now)? };

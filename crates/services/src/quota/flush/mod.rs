@@ -5,14 +5,15 @@
 //! A flush that fails unexpectedly is halved and tried again, so that one bad row fails alone.
 
 mod batch;
+mod queue;
 mod store;
 
 use std::collections::HashMap;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use base::id::TenantId;
+use base::id::{KeyId, TenantId};
 use base::{Code, Fault, Secret};
 use db::{Engine, Tx};
 use kernel::Kernel;
@@ -20,15 +21,24 @@ use tokio::sync::oneshot;
 
 use super::index::Entry;
 use super::model::Verdict;
+use queue::{Answer, Queue};
 
+pub(super) use queue::Answered;
 pub(super) use store::{POSTGRES_STATEMENTS, STATEMENTS};
 
-/// Calls of one flush.
+/// Single calls of one flush.
 const BATCH_MAX: usize = 1024;
+/// Asks of bulk calls of one flush, beside the single calls. The more there are, the fewer rows of accounts and pages
+/// of the log each of them writes; what they cost is the time that a single call waits for the flush before its own.
+const BULK_BATCH_MAX: usize = 4096;
+/// Asks that one bulk call may have in a lane at a time.
+pub(super) const BULK_MAX: usize = 1024;
 /// Turns of the scheduler that a flush lets pass for calls that are about to come.
 const GATHER_TURNS_MAX: usize = 16;
 /// Calls that may wait in a lane; beyond it callers are told to come back.
 const QUEUE_MAX: usize = 8192;
+/// The same for the asks of bulk calls, which are read and held in memory while they wait.
+const BULK_QUEUE_MAX: usize = 65_536;
 
 /// One call, as the flusher needs it.
 #[derive(Debug)]
@@ -38,9 +48,9 @@ pub(super) struct Ask {
     pub(super) is_dry_run: bool,
     pub(super) idempotency_key: Option<Secret>,
     pub(super) request_id: base::id::RequestId,
+    /// The management key that asks in a bulk call; a token that asks for itself brings none.
+    pub(super) key_id: Option<KeyId>,
 }
-
-type Answer = oneshot::Sender<Result<Verdict, Fault>>;
 
 /// Hands calls to the lanes of their tenants. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -60,12 +70,18 @@ pub(super) struct Lane {
     waiting: Mutex<Waiting>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
-    asks: Vec<Ask>,
-    answers: Vec<Answer>,
+    single: Queue,
+    bulk: Queue,
     /// Somebody will flush these calls: nobody else need see to it.
     is_scheduled: bool,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.single.is_empty() && self.bulk.is_empty()
+    }
 }
 
 /// The calls of one flush, fixed when its transaction begins.
@@ -86,34 +102,61 @@ impl Flusher {
     pub(super) fn lane(&self, tenant_id: TenantId) -> Arc<Lane> {
         let mut lanes = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(tenant_id).or_insert_with(|| {
-            Arc::new(Lane { tenant_id, kernel: self.0.kernel.clone(), waiting: Mutex::default() })
+            let waiting = Waiting {
+                single: Queue::new(QUEUE_MAX),
+                bulk: Queue::new(BULK_QUEUE_MAX),
+                is_scheduled: false,
+            };
+            Arc::new(Lane { tenant_id, kernel: self.0.kernel.clone(), waiting: Mutex::new(waiting) })
         });
         Arc::clone(lane)
     }
 }
 
 impl Lane {
+    pub(super) const fn tenant_id(&self) -> TenantId {
+        self.tenant_id
+    }
+
     /// Waits for the commit that decides this call.
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the lane is full or the database is; [`Code::Internal`].
     pub(super) async fn ask(self: &Arc<Self>, ask: Ask) -> Result<Verdict, Fault> {
-        let (answer, verdict) = oneshot::channel();
-        if self.enqueue(ask, answer)? {
-            tokio::spawn(Arc::clone(self).flush_until_idle());
-        }
-        verdict.await.map_err(|_| Fault::unavailable("The server is shutting down. Please retry."))?
+        let answered = self.enqueue(|waiting| &mut waiting.single, vec![ask])?;
+        let mut answered = answered.await.map_err(|_| shutting_down())?;
+        answered.pop().unwrap_or_else(|| Err(shutting_down()))
     }
 
-    /// `true` when nobody will flush this lane, and the caller must see to it.
-    fn enqueue(&self, ask: Ask, answer: Answer) -> Result<bool, Fault> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.asks.len() >= QUEUE_MAX {
-            return Err(Fault::unavailable("Too many calls are waiting. Please retry."));
+    /// The same for up to [`BULK_MAX`] asks of one call, which are decided in their order, each on its own. Single
+    /// calls do not queue behind them.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the lane is full: nothing was decided.
+    pub(super) async fn ask_many(self: &Arc<Self>, asks: Vec<Ask>) -> Result<Answered, Fault> {
+        self.enqueue(|waiting| &mut waiting.bulk, asks)?.await.map_err(|_| shutting_down())
+    }
+
+    /// Whoever finds that nobody will flush this lane sees to it.
+    fn enqueue(
+        self: &Arc<Self>,
+        queue: impl FnOnce(&mut Waiting) -> &mut Queue,
+        asks: Vec<Ask>,
+    ) -> Result<oneshot::Receiver<Answered>, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let is_scheduled = {
+            let mut waiting = self.lock();
+            queue(&mut waiting).push(asks, answer)?;
+            mem::replace(&mut waiting.is_scheduled, true)
+        };
+        if !is_scheduled {
+            tokio::spawn(Arc::clone(self).flush_until_idle());
         }
-        waiting.asks.push(ask);
-        waiting.answers.push(answer);
-        Ok(!mem::replace(&mut waiting.is_scheduled, true))
+        Ok(answered)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn flush_until_idle(self: Arc<Self>) {
@@ -143,7 +186,10 @@ impl Lane {
         let mut calls = 0;
         for _ in 0..GATHER_TURNS_MAX {
             tokio::task::yield_now().await;
-            let now = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).asks.len();
+            let now = {
+                let waiting = self.lock();
+                waiting.single.len() + waiting.bulk.len()
+            };
             if now == calls {
                 return;
             }
@@ -163,29 +209,30 @@ impl Lane {
     /// The calls of a flush: all that wait when its transaction begins, which on SQLite is when the writer is free.
     fn begin<'a>(&self, batch: &'a Batch) -> &'a [Ask] {
         batch.asks.get_or_init(|| {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let size = waiting.asks.len().min(BATCH_MAX);
-            let (later_asks, later_answers) = (waiting.asks.split_off(size), waiting.answers.split_off(size));
+            let mut waiting = self.lock();
+            let (mut asks, mut answers) = waiting.single.take(BATCH_MAX);
+            let (bulk_asks, bulk_answers) = waiting.bulk.take(BULK_BATCH_MAX);
+            asks.extend(bulk_asks);
+            answers.extend(bulk_answers);
             // SQLite's writer takes one flush after the other, so the next may queue up while this one commits.
             // PostgreSQL would run both at once, and they would wait for each other's locks.
-            let is_followed = self.kernel.db.engine() == Engine::Postgres || !later_asks.is_empty();
+            let is_followed = self.kernel.db.engine() == Engine::Postgres || !waiting.is_empty();
             waiting.is_scheduled = is_followed;
             batch.is_followed.store(is_followed, Ordering::SeqCst);
-            *batch.answers.lock().unwrap_or_else(PoisonError::into_inner) =
-                mem::replace(&mut waiting.answers, later_answers);
-            mem::replace(&mut waiting.asks, later_asks)
+            *batch.answers.lock().unwrap_or_else(PoisonError::into_inner) = answers;
+            asks
         })
     }
 
     /// Whether nothing waits; then the next call schedules a flush of its own.
     fn is_idle(&self) -> bool {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.is_scheduled = !waiting.asks.is_empty();
+        let mut waiting = self.lock();
+        waiting.is_scheduled = !waiting.is_empty();
         !waiting.is_scheduled
     }
 
     /// One verdict per ask, in order. Halves what fails unexpectedly, until the bad ask stands alone.
-    async fn flush_halves(&self, batch: &Arc<Batch>) -> Vec<Result<Verdict, Fault>> {
+    async fn flush_halves(&self, batch: &Arc<Batch>) -> Answered {
         let calls = self.begin(batch).len();
         let mut verdicts = Vec::with_capacity(calls);
         let mut ranges = vec![calls / 2..calls, 0..calls / 2];
@@ -212,13 +259,18 @@ impl Lane {
 }
 
 impl Batch {
-    fn answer(&self, verdicts: Vec<Result<Verdict, Fault>>) {
+    fn answer(&self, verdicts: Answered) {
         let answers = mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner));
-        for (answer, verdict) in answers.into_iter().zip(verdicts) {
-            // A caller that went away was charged all the same: its verdict is on disk.
-            drop(answer.send(verdict));
+        let mut verdicts = verdicts.into_iter();
+        for answer in answers {
+            let asks = answer.asks();
+            answer.send(verdicts.by_ref().take(asks).collect());
         }
     }
+}
+
+fn shutting_down() -> Fault {
+    Fault::unavailable("The server is shutting down. Please retry.")
 }
 
 /// The same fault for each caller of a batch.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use base::id::{AccountId, RequestId, TenantId, TokenId, TransferId};
+use base::id::{AccountId, TenantId, TokenId, TransferId};
 use base::{Fault, Timestamp};
 use db::{Engine, Error, Row, Tx, args};
 use kernel::ledger::{SystemAccount, Unit};
@@ -48,7 +48,6 @@ pub(in crate::quota) const POSTGRES_STATEMENTS: &[&str] = &[LOCK_ACCOUNTS, READ_
 pub(super) struct Charge<'a> {
     pub(super) ask: &'a Ask,
     pub(super) transfer_id: TransferId,
-    pub(super) request_id: RequestId,
     pub(super) cost: i64,
 }
 
@@ -172,7 +171,7 @@ fn write_arrays(
     let debits: Vec<String> = charges.iter().map(|charge| charge.ask.token.account_text.clone()).collect();
     let revenues: Vec<String> = charges.iter().map(|charge| revenue(tenant_id, charge.ask)).collect();
     let amounts: Vec<i64> = charges.iter().map(|charge| charge.cost).collect();
-    let requests: Vec<String> = charges.iter().map(|charge| charge.request_id.text()).collect();
+    let requests: Vec<String> = charges.iter().map(|charge| charge.ask.request_id.text()).collect();
     tx.exec(
         WRITE,
         args![tenant_id, &accounts, &costs, now, &transfers, &debits, &revenues, &amounts, &requests],
@@ -199,7 +198,7 @@ fn write_each(
                 &token.account_text,
                 credit,
                 charge.cost,
-                charge.request_id,
+                charge.ask.request_id,
                 now
             ],
         )?;
