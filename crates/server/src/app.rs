@@ -9,6 +9,7 @@ use base::id::RequestId;
 use db::{Db, Settings, Source};
 use kernel::migrations::MIGRATIONS;
 use kernel::{Clock, Kernel, Random, Secrets, tenancy};
+use services::platform::Platform;
 use services::quota::Quota;
 use services::{platform, quota};
 use utoipa::openapi::OpenApi;
@@ -75,9 +76,15 @@ impl App {
     pub fn public_site(&self) -> Edge {
         let site = Site::new()
             .api(quota::api::api(self.quota.clone()))
-            .api(platform::api::api(self.kernel.clone()))
+            .api(platform::api::api(self.platform()))
             .api(health::api(self.readiness()));
         docs::pages(problem::pages(site)).edge(self.request_ids(), self.settings)
+    }
+
+    /// What a tenant manages about itself.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        Platform { kernel: self.kernel.clone(), catalog: services::CATALOG }
     }
 
     /// Whether this process lives and is ready, and nothing else.

@@ -7,6 +7,7 @@ pub mod citizen;
 pub mod platform;
 pub mod quota;
 
+use base::Service;
 use kernel::Command;
 use kernel::settings::Setting;
 
@@ -14,6 +15,19 @@ use kernel::settings::Setting;
 #[must_use]
 pub fn commands() -> Vec<&'static Command> {
     [platform::command::COMMANDS, quota::command::COMMANDS].concat()
+}
+
+/// What the services declare about keys and settings.
+pub const CATALOG: platform::Catalog = platform::Catalog { scopes, settings };
+
+/// Every scope of a service that has scopes; none elsewhere.
+#[must_use]
+pub fn scopes(service: Service) -> &'static [&'static str] {
+    match service {
+        Service::Quota => quota::SCOPES,
+        Service::Platform => platform::SCOPES,
+        Service::Citizen | Service::Identity | Service::Codes | Service::Partner => &[],
+    }
 }
 
 /// Every setting that a tenant may change: the kernel's and those of each service.

@@ -12,6 +12,7 @@ mod commands;
 mod harness;
 mod openapi;
 mod operations;
+mod platform;
 mod quota;
 mod races;
 mod sql_table;

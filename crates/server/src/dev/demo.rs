@@ -15,7 +15,6 @@ use services::quota::command::{self as quota, CreateToken};
 use services::quota::model::{NewAccount, NewToken};
 
 use crate::app::App;
-use crate::operator::scopes_of;
 
 const LIVE_CREDITS: i64 = 100_000;
 const POINTS: i64 = 1_000_000;
@@ -112,7 +111,7 @@ impl Demo<'_> {
         if is_new {
             let new = NewKey {
                 form,
-                scopes: scopes_of(service).iter().map(|scope| (*scope).to_owned()).collect(),
+                scopes: services::scopes(service).iter().map(|scope| (*scope).to_owned()).collect(),
                 label: "attestry dev".to_owned(),
                 rate_limit_per_minute: None,
                 expires_at: None,

@@ -97,15 +97,6 @@ pub(super) async fn rotate(
     Ok(reply::json(StatusCode::CREATED, &key))
 }
 
-/// Every scope of a service that has scopes; none elsewhere.
-pub(crate) fn scopes_of(service: Service) -> &'static [&'static str] {
-    match service {
-        Service::Quota => services::quota::SCOPES,
-        Service::Platform => platform::SCOPES,
-        Service::Citizen | Service::Identity | Service::Codes | Service::Partner => &[],
-    }
-}
-
 pub(crate) const fn default_kind(service: Service) -> KeyKind {
     match service {
         Service::Quota => KeyKind::Admin,
@@ -116,7 +107,7 @@ pub(crate) const fn default_kind(service: Service) -> KeyKind {
 
 /// The scopes that were asked for, or all.
 fn scopes(document: &Document, service: Service) -> Result<Vec<String>, Fault> {
-    let known = scopes_of(service);
+    let known = services::scopes(service);
     if document.get("scopes").is_none() {
         return Ok(known.iter().map(|scope| (*scope).to_owned()).collect());
     }

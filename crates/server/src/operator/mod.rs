@@ -17,7 +17,6 @@ use web::{About, Api, Handlers, Owned, problem, routes};
 
 use crate::app::App;
 use guard::Guard;
-pub(crate) use keys::scopes_of;
 
 const ABOUT: About = About {
     service: "operator",
@@ -45,6 +44,7 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(tenants::get)))
         .routes(guarded(routes!(tenants::set_status)))
         .routes(guarded(routes!(tenants::approve)))
+        .routes(guarded(routes!(tenants::settings, tenants::change_settings)))
         .routes(guarded(routes!(tenants::wallet)))
         .routes(guarded(routes!(tenants::grant)))
         .routes(guarded(routes!(tenants::audit)))

@@ -3,11 +3,14 @@ use axum::response::Response;
 use base::Service;
 use base::id::TenantId;
 use base::{Environment, Fault};
+use db::Tx;
 use http::StatusCode;
 use kernel::tenancy::{self, NewTenant, Status};
 use serde_json::json;
-use services::platform;
-use services::platform::command::{self, Grant, StatusChange, TenantView, WalletView};
+use services::platform::command::{
+    self, ChangeSettings, Grant, OwnTenantView, StatusChange, TenantView, WalletView,
+};
+use services::platform::{self, body};
 use web::json::Document;
 use web::problem::Problem;
 use web::{Failure, Json, reply};
@@ -94,6 +97,32 @@ pub(super) async fn approve(
     let route = "/operator/v1/tenants/{id}/approve";
     let call = operator.call(target, Service::Platform, route, &Document::default());
     let answer = app.kernel.run(call, &command::APPROVE_TENANT, (), command::approve_tenant).await?;
+    Ok(reply::json(StatusCode::OK, &answer.value))
+}
+
+/// `GET /operator/v1/settings`: what a tenant has set in an environment, as it sees it itself.
+#[utoipa::path(get, path = "/operator/v1/settings", security(("operator" = [])), responses((status = 200, body = OwnTenantView), (status = 404, body = Problem)))]
+pub(super) async fn settings(
+    State(app): State<App>,
+    _: Operator,
+    QueryOf(query): QueryOf<Query>,
+) -> Result<Response, Failure> {
+    let Target { tenant_id, environment } = Target::of_query(&query)?;
+    let known = services::settings();
+    let read = move |tx: &mut Tx<'_>| command::read_tenant(tx, tenant_id, environment, &known);
+    Ok(reply::json(StatusCode::OK, &app.kernel.db.read(read).await?))
+}
+
+/// `PATCH /operator/v1/settings`: changes settings in a tenant's place, all or none.
+#[utoipa::path(patch, path = "/operator/v1/settings", security(("operator" = [])), responses((status = 200, body = OwnTenantView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn change_settings(
+    State(app): State<App>,
+    operator: Operator,
+    Json(document): Json,
+) -> Result<Response, Failure> {
+    let input = ChangeSettings { changes: body::settings(&document)?, known: services::settings() };
+    let call = operator.call(Target::of(&document)?, Service::Platform, "/operator/v1/settings", &document);
+    let answer = app.kernel.run(call, &command::CHANGE_SETTINGS, input, command::change_settings).await?;
     Ok(reply::json(StatusCode::OK, &answer.value))
 }
 

@@ -10,11 +10,13 @@
 //! state holds; a rotation is answered with the new secret, which nobody could show again, and with a warning.
 
 pub mod api;
+pub mod body;
 pub mod command;
 
-use base::Fault;
 use base::id::KeyId;
+use base::{Fault, Service};
 use kernel::Kernel;
+use kernel::settings::Setting;
 use kernel::spine::{Call, lineage_gate};
 
 use command::{KeyView, RevokedKey, StatusChange, TenantView};
@@ -32,6 +34,22 @@ pub const SCOPES: &[&str] = &[
     "tenant:read",
     "tenant:write",
 ];
+
+/// What the services declare, which whoever manages keys and settings asks for without knowing any of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalog {
+    /// The scopes that keys of a service may hold.
+    pub scopes: fn(Service) -> &'static [&'static str],
+    /// Every setting that a tenant may change.
+    pub settings: fn() -> Vec<&'static Setting>,
+}
+
+/// What the handlers of this service share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    pub kernel: Kernel,
+    pub catalog: Catalog,
+}
 
 const UNCONFIRMED_ROTATION: &str = "The key was rotated: store the new secret. Whether calls that a replaced key had \
     begun have ended could not be confirmed. Revoke that key to wait for them.";

@@ -53,6 +53,17 @@ const fn quota(
     Route { method, template, access: Access::Quota(scope), about, body, status }
 }
 
+const fn platform(
+    method: &'static str,
+    template: &'static str,
+    scope: &'static str,
+    about: About,
+    body: &'static str,
+    status: u16,
+) -> Route {
+    Route { access: Access::Platform(scope), ..quota(method, template, scope, about, body, status) }
+}
+
 pub(super) const PUBLIC: &[Route] = &[
     open("/health"),
     open("/ready"),
@@ -86,14 +97,8 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/errors/rate_limited"),
     open("/errors/internal_error"),
     open("/errors/unavailable"),
-    Route {
-        method: "GET",
-        template: "/platform/v1/tenant",
-        access: Access::Platform("tenant:read"),
-        about: About::Nothing,
-        body: "",
-        status: 200,
-    },
+    platform("GET", "/platform/v1/tenant", "tenant:read", About::Nothing, "", 200),
+    platform("PATCH", "/platform/v1/tenant", "tenant:write", About::Nothing, r#"{"settings":{}}"#, 200),
     Route {
         method: "POST",
         template: "/v1/verify",
@@ -119,6 +124,8 @@ pub(super) const OPERATOR: &[(&str, &str)] = &[
     ("GET", "/operator/v1/tenants/{id}"),
     ("POST", "/operator/v1/tenants/{id}/status"),
     ("POST", "/operator/v1/tenants/{id}/approve"),
+    ("GET", "/operator/v1/settings"),
+    ("PATCH", "/operator/v1/settings"),
     ("GET", "/operator/v1/wallet"),
     ("POST", "/operator/v1/credits"),
     ("GET", "/operator/v1/audit"),

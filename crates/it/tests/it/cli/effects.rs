@@ -78,6 +78,11 @@ fn change_everything(cli: &Cli, made: &Made) {
     let banned = cli.json(&format!("account ban {account} {target}"));
     assert_eq!(banned["banned"], true);
     assert_eq!(cli.json(&format!("account unban {account} {target}"))["banned"], false);
+    let low = "wallet.credits_low_threshold";
+    assert_eq!(cli.json(&format!("tenant set {target} {low}=500"))["settings"][low], 500);
+    let shown = cli.ok(&format!("tenant settings {target}"));
+    assert!(shown.lines().any(|line| line.starts_with(low) && line.ends_with(" 500")), "{shown}");
+    assert!(cli.json(&format!("tenant set {target} {low}=default"))["settings"][low].is_null());
     for (verb, status) in [("suspend", "suspended"), ("reopen", "active"), ("close", "closed")] {
         assert_eq!(cli.json(&format!("tenant {verb} {tenant} --reason why"))["status"], status);
     }

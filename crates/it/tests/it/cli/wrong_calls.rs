@@ -35,6 +35,10 @@ fn a_wrong_call_says_what_is_wrong_and_shows_a_right_one() {
             format!("token list --tenant {tenant} --environment prod"),
             ["possible values: test, live", "attestry token list"],
         ),
+        (
+            format!("tenant set --tenant {tenant} wallet.credits_low_threshold"),
+            ["must be NAME=VALUE", "attestry tenant set"],
+        ),
         ("secrets activate two".to_owned(), ["'two'", "attestry secrets activate 2"]),
         ("tenant list --limit 1001".to_owned(), ["1..=1000", "attestry tenant list"]),
         (format!("tenant list --as '{}'", "x".repeat(65)), ["1 to 64 printable", "attestry tenant list"]),
@@ -62,6 +66,10 @@ fn what_the_server_refuses_is_told_as_a_sentence_with_the_field_and_its_option()
         (
             format!("key create --tenant {tenant} --service quota --scopes tokens:eat"),
             vec!["scopes: must be a list of some of", "tokens:write", "(--scopes)"],
+        ),
+        (
+            format!("tenant set --tenant {tenant} wallet.credits_low_threshold=few colour=red"),
+            vec!["wallet.credits_low_threshold: must be a whole number", "colour: is no setting; there are "],
         ),
         (
             format!("key create --tenant {tenant} --service quota --expires-at 2020-01-01T00:00:00Z"),

@@ -28,7 +28,7 @@ use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Operate {
-    /// Tenants: create, list, show, approve, suspend, reopen, close
+    /// Tenants: create, list, show, settings, set, approve, suspend, reopen, close
     Tenant(Noun<tenant::Verb>),
     /// Keys of every service: create, list, rotate, revoke
     Key(Noun<key::Verb>),

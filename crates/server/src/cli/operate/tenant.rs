@@ -1,10 +1,11 @@
 use base::id::TenantId;
 use clap::Subcommand;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{Job, get, list, post, text};
-use crate::cli::arguments::{Page, id};
-use crate::cli::show::{Columns, fields};
+use crate::cli::arguments::{Page, Target, id};
+use crate::cli::show::{Columns, fields, table};
 
 const FIELDS: Columns = &[
     ("Tenant", "id"),
@@ -23,6 +24,8 @@ const COLUMNS: Columns = &[
     ("LIVE", "live_approved"),
     ("CREATED", "created_at"),
 ];
+
+const SETTINGS: Columns = &[("SETTING", "name"), ("VALUE", "value")];
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Verb {
@@ -54,6 +57,25 @@ pub(in crate::cli) enum Verb {
         /// The tenant: tn_…
         #[arg(value_parser = id::<TenantId>)]
         id: TenantId,
+    },
+    /// Show what a tenant has set for itself in an environment
+    #[command(
+        after_help = "Example:\n  attestry tenant settings --tenant tn_01kdvdna00e008m2jtjb6jqfym --environment test"
+    )]
+    Settings {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Change settings of a tenant's environment, all or none
+    #[command(after_help = "Examples:\n  \
+        attestry tenant set --tenant tn_01kdvdna00e008m2jtjb6jqfym wallet.credits_low_threshold=500\n  \
+        attestry tenant set --tenant tn_01kdvdna00e008m2jtjb6jqfym --environment test wallet.credits_low_threshold=default")]
+    Set {
+        #[command(flatten)]
+        target: Target,
+        /// Settings and their new values: true, false, a number or a word; `default` resets one
+        #[arg(value_name = "NAME=VALUE", required = true, value_parser = assignment)]
+        assignments: Vec<(String, Value)>,
     },
     /// Let a tenant have live keys
     #[command(after_help = "Example:\n  attestry tenant approve tn_01kdvdna00e008m2jtjb6jqfym")]
@@ -113,6 +135,19 @@ impl Verb {
                 })
             }
             Self::Show { id } => Job::new(get(format!("/operator/v1/tenants/{id}")), shown),
+            Self::Settings { target } => {
+                Job::new(get(format!("/operator/v1/settings?{}", target.query())), settings)
+            }
+            Self::Set { target, assignments } => {
+                let fields = [
+                    ("tenantId", json!(target.tenant)),
+                    ("environment", json!(target.environment)),
+                    ("settings", Value::Object(assignments.into_iter().collect())),
+                ];
+                let mut ask = post("/operator/v1/settings", fields);
+                ask.method = Method::PATCH;
+                Job::new(ask, settings)
+            }
             Self::Approve { id } => {
                 Job::new(post(format!("/operator/v1/tenants/{id}/approve"), []), |body| {
                     format!(
@@ -140,6 +175,24 @@ impl Change {
 
 fn shown(body: &Value) -> String {
     fields(body, FIELDS)
+}
+
+/// One line per setting, by name.
+fn settings(body: &Value) -> String {
+    let settings = body["settings"].as_object().into_iter().flatten();
+    let rows: Vec<Value> = settings.map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    table(&rows, SETTINGS)
+}
+
+/// `name=value`, where the value is read as JSON if it is any, and `default` resets.
+fn assignment(text: &str) -> Result<(String, Value), String> {
+    let (name, value) =
+        text.split_once('=').ok_or("must be NAME=VALUE, like wallet.credits_low_threshold=500")?;
+    let value = match value {
+        "default" => Value::Null,
+        value => serde_json::from_str(value).unwrap_or_else(|_| value.into()),
+    };
+    Ok((name.to_owned(), value))
 }
 
 fn created(body: &Value) -> String {

@@ -1,0 +1,45 @@
+//! The rules of tenants, keys and credits. Every change runs through the spine.
+
+mod key;
+mod tenant;
+mod wallet;
+
+use kernel::Command;
+use kernel::spine::{Audit, Idempotent, Price, Scope};
+
+pub use key::{CreateKey, KeyView, RevokedKey, RotateKey, create_key, revoke_key, rotate_key};
+pub use tenant::{
+    ChangeSettings, OwnTenantView, StatusChange, TenantView, approve_tenant, change_settings, create_tenant,
+    read_tenant, set_tenant_status,
+};
+pub use wallet::{Grant, WalletView, grant, read_wallet};
+
+const fn operator(name: &'static str, idempotent: Idempotent) -> Command {
+    Command { name, scope: Scope::OperatorOnly, price: Price::Free, audit: Audit::Always, idempotent }
+}
+
+const fn tenants(name: &'static str, scope: &'static str, idempotent: Idempotent) -> Command {
+    Command { name, scope: Scope::Key(scope), price: Price::Free, audit: Audit::WithRefusals, idempotent }
+}
+
+pub const CREATE_TENANT: Command = operator("platform.tenant.create", Idempotent::No);
+pub const SET_TENANT_STATUS: Command = operator("platform.tenant.set_status", Idempotent::No);
+pub const APPROVE_TENANT: Command = operator("platform.tenant.approve", Idempotent::No);
+pub const CHANGE_SETTINGS: Command =
+    tenants("platform.tenant.change_settings", "tenant:write", Idempotent::No);
+pub const GRANT: Command = operator("platform.wallet.grant", Idempotent::Required);
+pub const CREATE_KEY: Command = tenants("platform.key.create", "keys:write", Idempotent::Optional);
+pub const ROTATE_KEY: Command = tenants("platform.key.rotate", "keys:write", Idempotent::Optional);
+pub const REVOKE_KEY: Command = tenants("platform.key.revoke", "keys:write", Idempotent::No);
+
+/// Every command of the service, for the generated list.
+pub const COMMANDS: &[&Command] = &[
+    &CREATE_TENANT,
+    &SET_TENANT_STATUS,
+    &APPROVE_TENANT,
+    &CHANGE_SETTINGS,
+    &GRANT,
+    &CREATE_KEY,
+    &ROTATE_KEY,
+    &REVOKE_KEY,
+];
