@@ -36,6 +36,7 @@ pub struct Kernel {
     pub random: Random,
     pub limits: Arc<limits::Limits>,
     pub(crate) in_flight: Arc<idempotency::InFlight>,
+    pub(crate) renderers: Arc<spine::Renderers>,
 }
 
 impl Kernel {
@@ -49,7 +50,14 @@ impl Kernel {
             clock,
             random,
             in_flight: Arc::default(),
+            renderers: Arc::default(),
         }
+    }
+
+    /// Lets services give the events of a wallet their own form.
+    #[must_use]
+    pub fn with_renderers(self, renderers: spine::Renderers) -> Self {
+        Self { renderers: Arc::new(renderers), ..self }
     }
 }
 
@@ -64,6 +72,7 @@ pub fn statements() -> Vec<&'static str> {
         ledger::STATEMENTS,
         ledger::CHECK_STATEMENTS,
         outbox::STATEMENTS,
+        spine::STATEMENTS,
         subjects::STATEMENTS,
         settings::STATEMENTS,
         tenancy::STATEMENTS,

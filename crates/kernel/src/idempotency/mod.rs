@@ -8,13 +8,13 @@
 mod in_flight;
 mod store;
 
-use base::id::TenantId;
+use base::id::{HoldId, TenantId};
 use base::{Code, Fault, Timestamp};
 use db::Tx;
 
 use crate::secrets::Mac;
 
-pub(crate) use in_flight::InFlight;
+pub(crate) use in_flight::{InFlight, Turn};
 pub use store::STATEMENTS;
 
 /// How long a reply is kept.
@@ -66,6 +66,70 @@ pub fn claim(
         return Err(mismatch());
     }
     saved.reply.map(Claim::Done).ok_or_else(in_progress)
+}
+
+/// What the claim of a slow command found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SlowClaim {
+    /// The key is the caller's, until its lease runs out and another one takes over. `hold_left` is what a caller
+    /// before held whose lease ran out.
+    Fresh { hold_left: Option<HoldId> },
+    /// The work was done: here is the sealed reply.
+    Done(Vec<u8>),
+}
+
+/// For how long, and as whom, a slow command claims a key. The fence is random: a number that counts up would begin
+/// anew with a key that was freed, and an old caller would pass for the new one.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    pub seconds: i64,
+    pub fence: i64,
+}
+
+/// Claims a key for work that outlasts the transaction.
+///
+/// # Errors
+/// [`Code::IdempotencyMismatch`] for another request; [`Code::RequestInProgress`] while another lease lasts; a
+/// database failure.
+pub fn claim_slowly(
+    tx: &mut Tx<'_>,
+    slot: Slot<'_>,
+    fingerprint: &Fingerprint,
+    now: Timestamp,
+    lease: Lease,
+) -> Result<SlowClaim, Fault> {
+    if let Some(hold_left) = store::lease(tx, slot, fingerprint, now, lease)? {
+        return Ok(SlowClaim::Fresh { hold_left });
+    }
+    let Some(saved) = store::find(tx, slot, now)? else { return Err(in_progress()) };
+    if saved.fingerprint != *fingerprint {
+        return Err(mismatch());
+    }
+    saved.reply.map(SlowClaim::Done).ok_or_else(in_progress)
+}
+
+/// Keeps what was held for the work under a key, for whoever takes it over.
+///
+/// # Errors
+/// A database failure.
+pub fn note_hold(tx: &mut Tx<'_>, slot: Slot<'_>, fence: i64, hold_id: HoldId) -> Result<(), Fault> {
+    store::note_hold(tx, slot, fence, hold_id)
+}
+
+/// Whether the work under a key is still the caller's; the key is locked from here on.
+///
+/// # Errors
+/// A database failure.
+pub fn is_held(tx: &mut Tx<'_>, slot: Slot<'_>, fence: i64) -> Result<bool, Fault> {
+    store::is_held(tx, slot, fence)
+}
+
+/// Frees a key if the work under it is still the caller's.
+///
+/// # Errors
+/// A database failure.
+pub fn free_held(tx: &mut Tx<'_>, slot: Slot<'_>, fence: i64) -> Result<(), Fault> {
+    store::delete_held(tx, slot, fence)
 }
 
 /// What was done under a key within its day: the fingerprint of the request and the sealed reply.
@@ -123,7 +187,9 @@ pub fn mismatch() -> Fault {
     Fault::new(Code::IdempotencyMismatch, "Idempotency-Key was already used with a different request payload")
 }
 
-fn in_progress() -> Fault {
+/// The refusal of a key whose work has not ended.
+#[must_use]
+pub fn in_progress() -> Fault {
     Fault::new(Code::RequestInProgress, "A request with this Idempotency-Key is still at work.")
         .retry_after(1)
 }

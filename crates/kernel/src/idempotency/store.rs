@@ -1,8 +1,8 @@
-use base::id::TenantId;
+use base::id::{HoldId, TenantId};
 use base::{Fault, Timestamp};
 use db::{Tx, args};
 
-use super::{Fingerprint, KEEP_SECONDS, Slot};
+use super::{Fingerprint, KEEP_SECONDS, Lease, Slot};
 
 const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, fingerprint, fence, created_at_us, expires_at_us) \
     VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6) ON CONFLICT (tenant_id, scope, key_mac) DO UPDATE \
@@ -11,6 +11,19 @@ const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, finger
     WHERE idempotency.expires_at_us <= ?5";
 const FIND: &str = "SELECT fingerprint, reply FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3 \
     AND expires_at_us > ?4";
+/// Also takes over from a caller whose lease ran out, and then keeps what that one held.
+const LEASE: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, fingerprint, fence, lease_until_us, created_at_us, expires_at_us) \
+    VALUES (?1, ?2, ?3, ?4, ?8, ?7, ?5, ?6) ON CONFLICT (tenant_id, scope, key_mac) DO UPDATE \
+    SET hold_id = CASE WHEN idempotency.expires_at_us <= ?5 THEN NULL ELSE idempotency.hold_id END, \
+    fingerprint = excluded.fingerprint, fence = excluded.fence, lease_until_us = excluded.lease_until_us, reply = NULL, \
+    created_at_us = excluded.created_at_us, expires_at_us = excluded.expires_at_us \
+    WHERE idempotency.expires_at_us <= ?5 OR (idempotency.reply IS NULL AND idempotency.lease_until_us <= ?5 \
+    AND idempotency.fingerprint = excluded.fingerprint) RETURNING hold_id";
+const NOTE_HOLD: &str =
+    "UPDATE idempotency SET hold_id = ?5 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3 AND fence = ?4";
+const HELD: &str = "SELECT fence FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3 AND fence = ?4 \
+    AND reply IS NULL FOR UPDATE";
+const DELETE_HELD: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3 AND fence = ?4 AND reply IS NULL";
 const COMPLETE: &str = "UPDATE idempotency SET fingerprint = ?4, reply = ?5 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 const DELETE: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 /// The age is asked for twice: a key may be claimed anew between the inner statement and the lock of the outer one.
@@ -18,7 +31,8 @@ const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND expires_at
     SELECT scope, key_mac FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT ?3)";
 const OLD: &str = "SELECT expires_at_us FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT 1";
 
-pub const STATEMENTS: &[&str] = &[INSERT, FIND, COMPLETE, DELETE, SWEEP, OLD];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, FIND, LEASE, NOTE_HOLD, HELD, DELETE_HELD, COMPLETE, DELETE, SWEEP, OLD];
 
 pub(super) struct Saved {
     pub(super) fingerprint: Fingerprint,
@@ -44,6 +58,37 @@ pub(super) fn find(tx: &mut Tx<'_>, slot: Slot<'_>, now: Timestamp) -> Result<Op
             .map_err(|_| db::Error::corrupt("a fingerprint of another length than 32 bytes"))?;
         Ok(Saved { fingerprint, reply: row.opt_bytes("reply")? })
     })?)
+}
+
+/// What a caller before held, if any. `None` when the key is at work, done or of another request.
+pub(super) fn lease(
+    tx: &mut Tx<'_>,
+    slot: Slot<'_>,
+    fingerprint: &Fingerprint,
+    now: Timestamp,
+    lease: Lease,
+) -> Result<Option<Option<HoldId>>, Fault> {
+    let (expires_at, lease_until) = (now.plus_seconds(KEEP_SECONDS), now.plus_seconds(lease.seconds));
+    let (key_mac, fingerprint) = (&slot.key_mac[..], &fingerprint[..]);
+    let args =
+        args![slot.tenant_id, slot.scope, key_mac, fingerprint, now, expires_at, lease_until, lease.fence];
+    Ok(tx.opt(LEASE, args, |row| row.opt_id("hold_id"))?)
+}
+
+pub(super) fn note_hold(tx: &mut Tx<'_>, slot: Slot<'_>, fence: i64, hold_id: HoldId) -> Result<(), Fault> {
+    tx.exec(NOTE_HOLD, args![slot.tenant_id, slot.scope, &slot.key_mac[..], fence, hold_id])?;
+    Ok(())
+}
+
+pub(super) fn is_held(tx: &mut Tx<'_>, slot: Slot<'_>, fence: i64) -> Result<bool, Fault> {
+    let held =
+        tx.opt(HELD, args![slot.tenant_id, slot.scope, &slot.key_mac[..], fence], |row| row.int("fence"))?;
+    Ok(held.is_some())
+}
+
+pub(super) fn delete_held(tx: &mut Tx<'_>, slot: Slot<'_>, fence: i64) -> Result<(), Fault> {
+    tx.exec(DELETE_HELD, args![slot.tenant_id, slot.scope, &slot.key_mac[..], fence])?;
+    Ok(())
 }
 
 pub(super) fn complete(

@@ -22,6 +22,21 @@ pub fn hold(
     amount: i64,
     seconds: i64,
 ) -> Result<HoldId, Fault> {
+    hold_at_price(tx, ctx, account_id, amount, seconds, None)
+}
+
+/// [`hold`], and the line of the price list that the amount comes from, which the capture will name.
+///
+/// # Errors
+/// As [`hold`].
+pub fn hold_at_price(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    account_id: AccountId,
+    amount: i64,
+    seconds: i64,
+    price_id: Option<&str>,
+) -> Result<HoldId, Fault> {
     if amount < 1 || !(1..=HOLD_SECONDS_MAX).contains(&seconds) {
         return Err(Fault::invalid(
             "amount",
@@ -31,7 +46,16 @@ pub fn hold(
     let account = super::lock(tx, ctx.tenant_id, account_id)?;
     account.ensure_can_spend(amount)?;
     let hold_id = HoldId::new(ctx.now, ctx.random.id_bits());
-    store::insert_hold(tx, ctx, hold_id, account_id, amount, ctx.now.plus_seconds(seconds))?;
+    let expires_at = ctx.now.plus_seconds(seconds);
+    let hold = Hold {
+        hold_id,
+        account_id,
+        amount,
+        price_id: price_id.map(str::to_owned),
+        expires_at,
+        is_resolved: false,
+    };
+    store::insert_hold(tx, ctx, &hold)?;
     store::add_to_held(tx, ctx.tenant_id, account_id, amount)?;
     Ok(hold_id)
 }
@@ -62,6 +86,27 @@ pub fn capture(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId, amount: i64) -> Resu
 pub fn void(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId) -> Result<Transfer, Fault> {
     let (account, hold) = lock_open(tx, ctx.tenant_id, hold_id)?;
     resolve(tx, ctx, &account, &hold, TransferKind::Void, 0)
+}
+
+/// Whether a hold can still be captured; its account is locked from here on.
+///
+/// # Errors
+/// Not found; a database failure.
+pub fn is_open(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId) -> Result<bool, Fault> {
+    let (_, hold) = lock(tx, ctx.tenant_id, hold_id)?;
+    Ok(!hold.is_resolved && hold.expires_at > ctx.now)
+}
+
+/// Frees a hold unless it was resolved before, and says whether it did.
+///
+/// # Errors
+/// Not found; a database failure.
+pub fn void_if_open(tx: &mut Tx<'_>, ctx: &Ctx, hold_id: HoldId) -> Result<bool, Fault> {
+    let (account, hold) = lock(tx, ctx.tenant_id, hold_id)?;
+    if !hold.is_resolved {
+        resolve(tx, ctx, &account, &hold, TransferKind::Void, 0)?;
+    }
+    Ok(!hold.is_resolved)
 }
 
 /// Frees up to `limit` holds of the tenant whose time is over, and says how many.

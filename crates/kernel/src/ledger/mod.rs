@@ -20,7 +20,9 @@ use db::Tx;
 use crate::ctx::Ctx;
 
 pub use check::{Report, STATEMENTS as CHECK_STATEMENTS, check};
-pub use hold::{HOLD_SECONDS_MAX, capture, expire_due, hold, is_any_due, void};
+pub use hold::{
+    HOLD_SECONDS_MAX, capture, expire_due, hold, hold_at_price, is_any_due, is_open, void, void_if_open,
+};
 pub use model::{Account, AccountKind, SystemAccount, Transfer, TransferKind, Unit, wallet_id};
 pub use store::STATEMENTS;
 

@@ -23,8 +23,8 @@ const INSERT_TRANSFER: &str = "INSERT INTO transfer (tenant_id, transfer_id, deb
 const TRANSFERS_OF: &str = "SELECT transfer_id, debit_account_id, credit_account_id, unit, amount, kind, price_id, hold_id, key_id, request_id, \
     reference, at_us FROM transfer WHERE tenant_id = ?1 AND (debit_account_id = ?2 OR credit_account_id = ?2) \
     AND transfer_id < ?3 ORDER BY transfer_id DESC LIMIT ?4";
-const INSERT_HOLD: &str = "INSERT INTO hold (tenant_id, hold_id, account_id, amount, key_id, request_id, created_at_us, expires_at_us) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const INSERT_HOLD: &str = "INSERT INTO hold (tenant_id, hold_id, account_id, amount, key_id, request_id, created_at_us, expires_at_us, price_id) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const FIND_HOLD: &str = "SELECT hold_id, account_id, amount, price_id, expires_at_us, resolved_at_us FROM hold \
     WHERE tenant_id = ?1 AND hold_id = ?2";
 const DUE_HOLDS: &str = "SELECT account_id, hold_id FROM hold WHERE tenant_id = ?1 AND resolved_at_us IS NULL AND expires_at_us <= ?2 \
@@ -186,25 +186,19 @@ pub(super) fn transfers_of(
     Ok(tx.all(TRANSFERS_OF, args![tenant_id, account_id, before, limit], transfer)?)
 }
 
-pub(super) fn insert_hold(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    hold_id: HoldId,
-    account_id: AccountId,
-    amount: i64,
-    expires_at: Timestamp,
-) -> Result<(), Fault> {
+pub(super) fn insert_hold(tx: &mut Tx<'_>, ctx: &Ctx, hold: &Hold) -> Result<(), Fault> {
     tx.exec(
         INSERT_HOLD,
         args![
             ctx.tenant_id,
-            hold_id,
-            account_id,
-            amount,
+            hold.hold_id,
+            hold.account_id,
+            hold.amount,
             ctx.actor.key_id(),
             ctx.request_id,
             ctx.now,
-            expires_at
+            hold.expires_at,
+            hold.price_id.as_deref()
         ],
     )?;
     Ok(())

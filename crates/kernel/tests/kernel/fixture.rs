@@ -47,7 +47,8 @@ enum Home {
 }
 
 pub(crate) fn run<F: Future<Output = ()>>(engine: Engine, test: fn(Arc<World>) -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
     let Some(world) = World::new(engine, &runtime) else { return };
     runtime.block_on(test(Arc::new(world)));
 }

@@ -19,6 +19,8 @@ mod revocation;
 mod rotation;
 mod settings;
 mod shop;
+mod slow;
+mod spend;
 mod spine;
 mod subjects;
 mod tenancy;

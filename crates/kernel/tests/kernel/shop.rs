@@ -82,7 +82,7 @@ pub(crate) const NOTHING: Traces = Traces { effects: 0, events: 0, audited: 0, c
 pub(crate) async fn traces(world: &Arc<World>) -> Traces {
     Traces {
         effects: world.count("SELECT COUNT(*) FROM job WHERE tenant_id = ?1").await,
-        events: world.count("SELECT COUNT(*) FROM outbox WHERE tenant_id = ?1").await,
+        events: world.count("SELECT COUNT(*) FROM outbox WHERE tenant_id = ?1 AND kind = 'ordered'").await,
         audited: world.count("SELECT COUNT(*) FROM audit WHERE tenant_id = ?1").await,
         charges: charges(world).await,
         saved_keys: world.count("SELECT COUNT(*) FROM idempotency WHERE tenant_id = ?1").await,

@@ -8,18 +8,31 @@
 //! A command ends in one of three ways.
 //! *Done*: all of the above. *Refuse* (an `Err`): everything is undone, the key included, so that a retry is judged
 //! afresh. *Record*: nothing is charged and the key is free again, but rows, events and the audit row stay.
+//!
+//! A command that waits for the outside world runs through [`Kernel::run_slow`], which does the same in two
+//! transactions with a hold between them: see [`slow`].
 
-use base::id::{KeyId, LineageId, RequestId, TenantId};
+mod credits;
+mod slow;
+mod spend;
+mod steps;
+
+use std::time::Duration;
+
+use base::id::{LineageId, RequestId, TenantId};
 use base::{Code, Environment, Fault, Secret, Service};
 use db::Tx;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ctx::{Actor, Ctx};
-use crate::idempotency::{self, Claim, Fingerprint, Slot};
-use crate::ledger::{self, wallet_id};
-use crate::secrets::Mac;
-use crate::{Kernel, audit, keys, outbox, tenancy};
+use crate::idempotency::{self, Fingerprint, Turn};
+use crate::{Kernel, audit, outbox, tenancy};
+
+pub use credits::{CreditEvent, Renderer, Renderers, standard_body};
+pub use slow::Claimed;
+pub(crate) use spend::STATEMENTS;
+use steps::{KeyInUse, Outcome, run_in};
 
 /// A command is data: what it is called, who may run it, what it costs, and whether it is audited.
 #[derive(Debug)]
@@ -127,6 +140,9 @@ pub struct Answer<T> {
     pub is_replay: bool,
 }
 
+/// How long a caller waits for another one with the same Idempotency-Key before it is told to come back.
+pub const TURN_WAIT: Duration = Duration::from_secs(10);
+
 /// How often a drain is tried. Each try takes the database's lock timeout at most.
 pub const DRAIN_ATTEMPTS_MAX: u32 = 3;
 
@@ -150,7 +166,7 @@ impl Kernel {
         let refused_call = call.clone();
         let outcome = self.attempt(call, command, input, body).await;
         if let Err(refusal) = &outcome {
-            self.audit_refusal(refused_call, command, refusal).await?;
+            self.note_refusal(refused_call, command, refusal).await?;
         }
         match outcome? {
             Outcome::Done(answer) => Ok(answer),
@@ -171,13 +187,7 @@ impl Kernel {
     {
         call.caller.ensure_scope(command.scope)?;
         let key = KeyInUse::of(self, &call, command)?;
-        let _turn = match &key {
-            Some(key) => {
-                let place = (call.caller.tenant_id, key.scope.clone(), key.mac);
-                Some(self.in_flight.take_turn(place).await)
-            }
-            None => None,
-        };
+        let _turn = self.take_turn(&call, key.as_ref()).await?;
         let (kernel, tenant_id) = (self.clone(), call.caller.tenant_id);
         self.db
             .write(tenant_id, move |tx| run_in(tx, &kernel, &call, command, key.as_ref(), &input, body))
@@ -205,13 +215,27 @@ impl Kernel {
         self.db.write(tenant_id, move |tx| tenancy::drain(tx, tenant_id, &subject, clock.now())).await
     }
 
-    async fn audit_refusal(
+    /// Waits until no other caller of this node works under the same key.
+    async fn take_turn(&self, call: &Call, key: Option<&KeyInUse>) -> Result<Option<Turn>, Fault> {
+        let Some(key) = key else { return Ok(None) };
+        let place = (call.caller.tenant_id, key.scope.clone(), key.mac);
+        match tokio::time::timeout(TURN_WAIT, self.in_flight.take_turn(place)).await {
+            Ok(turn) => Ok(Some(turn)),
+            Err(_) => Err(idempotency::in_progress()),
+        }
+    }
+
+    /// What a refusal leaves behind, in a small transaction of its own: an audit row where the command wants one, and
+    /// the event of an empty wallet.
+    async fn note_refusal(
         &self,
         call: Call,
         command: &'static Command,
         refusal: &Fault,
     ) -> Result<(), Fault> {
-        if command.audit != Audit::WithRefusals || refusal.is_ours() {
+        let is_audited = command.audit == Audit::WithRefusals && !refusal.is_ours();
+        let is_unpaid = command.price != Price::Free && refusal.code == Code::InsufficientCredits;
+        if !is_audited && !is_unpaid {
             return Ok(());
         }
         let (kernel, note) = (self.clone(), format!("{:?}", refusal.code));
@@ -219,7 +243,13 @@ impl Kernel {
             .write(call.caller.tenant_id, move |tx| {
                 let mut ctx = kernel.ctx(&call);
                 ctx.note(note.as_str());
-                audit::write(tx, &ctx, command.name, audit::Outcome::Refused)
+                if is_unpaid {
+                    credits::note_exhausted(tx, &mut ctx, &kernel.renderers, call.caller.service, command)?;
+                }
+                if is_audited {
+                    audit::write(tx, &ctx, command.name, audit::Outcome::Refused)?;
+                }
+                outbox::write(tx, &ctx, &ctx.effects.events)
             })
             .await
     }
@@ -235,144 +265,6 @@ impl Kernel {
             self.random.clone(),
         )
     }
-}
-
-/// The Idempotency-Key of a call, ready to be looked up.
-struct KeyInUse {
-    raw: Secret,
-    mac: Mac,
-    scope: String,
-}
-
-impl KeyInUse {
-    fn of(kernel: &Kernel, call: &Call, command: &Command) -> Result<Option<Self>, Fault> {
-        let raw = match (command.idempotent, &call.idempotency_key) {
-            (Idempotent::No, _) | (Idempotent::Optional, None) => return Ok(None),
-            (Idempotent::Required, None) => {
-                return Err(Fault::invalid(
-                    "Idempotency-Key",
-                    "is required here: send any unique value, and the same one when you retry",
-                ));
-            }
-            (Idempotent::Optional | Idempotent::Required, Some(raw)) => raw.clone(),
-        };
-        let caller = &call.caller;
-        let scope = format!("{}:{}:{}", caller.environment, caller.service, call.route);
-        Ok(Some(Self { mac: kernel.secrets.idempotency_mac(raw.expose()), raw, scope }))
-    }
-
-    fn slot(&self, tenant_id: TenantId) -> Slot<'_> {
-        Slot { tenant_id, scope: &self.scope, key_mac: &self.mac }
-    }
-}
-
-enum Outcome<T> {
-    Done(Answer<T>),
-    Recorded(Fault),
-}
-
-fn run_in<I, T>(
-    tx: &mut Tx<'_>,
-    kernel: &Kernel,
-    call: &Call,
-    command: &'static Command,
-    key: Option<&KeyInUse>,
-    input: &I,
-    body: fn(&mut Tx<'_>, &mut Ctx, &I) -> Result<Ending<T>, Fault>,
-) -> Result<Outcome<T>, Fault>
-where
-    T: Serialize + DeserializeOwned,
-{
-    let tenant_id = call.caller.tenant_id;
-    if let Some(key) = key {
-        let claim = idempotency::claim(tx, key.slot(tenant_id), &call.fingerprint, kernel.clock.now())?;
-        if let Claim::Done(sealed) = claim {
-            let saved = kernel.secrets.open_reply(&key.scope, key.raw.expose(), &sealed)?;
-            let value = serde_json::from_slice(&saved).map_err(Fault::internal)?;
-            return Ok(Outcome::Done(Answer { value, is_replay: true }));
-        }
-    }
-    let wallet = enter(tx, kernel, call, command)?;
-    let mut ctx = kernel.ctx(call);
-    match body(tx, &mut ctx, input)? {
-        Ending::Done(value) => {
-            settle(tx, &ctx, command, wallet.as_ref())?;
-            publish(tx, &ctx, command, audit::Outcome::Done)?;
-            if let Some(key) = key {
-                let reply = serde_json::to_vec(&value).map_err(Fault::internal)?;
-                let sealed = kernel.secrets.seal_reply(&kernel.random, &key.scope, key.raw.expose(), &reply);
-                idempotency::complete(tx, key.slot(tenant_id), &call.fingerprint, &sealed)?;
-            }
-            Ok(Outcome::Done(Answer { value, is_replay: false }))
-        }
-        Ending::Record(fault) => {
-            publish(tx, &ctx, command, audit::Outcome::Recorded)?;
-            if let Some(key) = key {
-                idempotency::free(tx, key.slot(tenant_id))?;
-            }
-            Ok(Outcome::Recorded(fault))
-        }
-    }
-}
-
-/// Refuses early, locks, and then reads again what the locks protect.
-fn enter(
-    tx: &mut Tx<'_>,
-    kernel: &Kernel,
-    call: &Call,
-    command: &Command,
-) -> Result<Option<ledger::Account>, Fault> {
-    let caller = &call.caller;
-    ensure_live(tx, kernel, caller)?;
-    let key = caller.actor.key_id().map(KeyId::text);
-    tenancy::enter(tx, caller.tenant_id, key.as_deref())?;
-    let wallet = match command.price {
-        Price::Free => None,
-        Price::UpTo(_) => {
-            Some(ledger::lock(tx, caller.tenant_id, wallet_id(caller.tenant_id, caller.environment))?)
-        }
-    };
-    ensure_live(tx, kernel, caller)?;
-    Ok(wallet)
-}
-
-/// Operators may work on a tenant that is suspended, and on one that does not exist yet.
-fn ensure_live(tx: &mut Tx<'_>, kernel: &Kernel, caller: &Caller) -> Result<(), Fault> {
-    let Actor::Key { key_id, .. } = caller.actor else {
-        return Ok(());
-    };
-    keys::ensure_still_live(tx, caller.tenant_id, key_id, kernel.clock.now())?;
-    tenancy::ensure_active(tx, caller.tenant_id)
-}
-
-fn settle(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    command: &Command,
-    wallet: Option<&ledger::Account>,
-) -> Result<(), Fault> {
-    let units = ctx.effects.cost;
-    match (command.price, wallet) {
-        (_, _) if units == 0 => Ok(()),
-        (Price::UpTo(ceiling), Some(wallet)) if (1..=ceiling).contains(&units) => {
-            let (price_id, price) = ledger::price(tx, ctx.tenant_id, command.name)?;
-            let amount =
-                price.checked_mul(units).ok_or_else(|| Fault::internal("a price list overflows 64 bits"))?;
-            ledger::charge(tx, ctx, wallet, amount, price_id).map(drop)
-        }
-        (Price::Free | Price::UpTo(_), _) => Err(Fault::internal(format!(
-            "{} asked for {units} units, more than its price allows",
-            command.name
-        ))),
-    }
-}
-
-fn publish(tx: &mut Tx<'_>, ctx: &Ctx, command: &Command, outcome: audit::Outcome) -> Result<(), Fault> {
-    match command.audit {
-        Audit::Never => {}
-        Audit::Always | Audit::WithRefusals => audit::write(tx, ctx, command.name, outcome)?,
-    }
-    outbox::write(tx, ctx, &ctx.effects.events)
 }
 
 /// The database says that nothing was changed, which is true of the drain and not of the call.
