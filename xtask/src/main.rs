@@ -3,6 +3,7 @@
 
 mod apt;
 mod crash;
+mod openapi;
 mod test;
 
 use std::process::ExitCode;

@@ -11,13 +11,16 @@ use it::postgres::{self, Cluster, Durability};
 use it::server::{Profile, built};
 use it::settings;
 
-use crate::apt;
+use crate::{apt, openapi};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Do without PostgreSQL. Without this, a run that cannot start PostgreSQL fails.
     #[arg(long)]
     sqlite_only: bool,
+    /// Do without the validator of the OpenAPI documents, which comes from PyPI.
+    #[arg(long)]
+    without_validator: bool,
 }
 
 /// Runs every step and stops at the first that fails.
@@ -47,6 +50,10 @@ fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
     steps.cargo("lints", cargo(lints))?;
     steps.time("deny", check_dependencies)?;
     steps.cargo("build", cargo(["build", "--locked", "--quiet", "--package", "attestry"]))?;
+    if !options.without_validator {
+        let count = steps.time("openapi", openapi::validate)?;
+        println!("{count} documents are OpenAPI 3.1");
+    }
     steps.cargo("tests", tests(cluster.as_ref(), &["--workspace"]))?;
     if let Some(cluster) = &cluster {
         let mut command =

@@ -7,7 +7,8 @@ use std::fmt;
 
 use axum::Router;
 use axum::routing::MethodRouter;
-use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder};
+use http::StatusCode;
+use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder, PathItem, RefOr};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 /// Pairs annotated handlers of one path for [`Api::routes`].
@@ -70,7 +71,8 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
     /// schemas have one name: mistakes in the code, found at the start.
     pub fn routes(mut self, (schemas, paths, handlers): UtoipaMethodRouter<S>) -> Self {
         assert_eq!(paths.paths.len(), 1, "the handlers of one `routes!` must share one path");
-        for (path, item) in paths.paths {
+        for (path, mut item) in paths.paths {
+            complete(&path, &mut item);
             self.router = self.router.route(&path, handlers.clone());
             self.add_template(&path);
             match self.document.paths.paths.get_mut(&path) {
@@ -123,6 +125,27 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
     fn add_template(&mut self, path: &str) {
         if !self.templates.iter().any(|known| known == path) {
             self.templates.push(path.to_owned());
+        }
+    }
+}
+
+/// What the standard demands and annotations leave out: ids that are unique in the document, which names of handlers
+/// are not, and a description of every response, for which its status speaks.
+fn complete(path: &str, item: &mut PathItem) {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    let operations = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    for (method, operation) in operations {
+        let Some(operation) = operation else { continue };
+        let words =
+            path.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        operation.operation_id = Some([method].into_iter().chain(words).collect::<Vec<_>>().join("_"));
+        for (status, response) in &mut operation.responses.responses {
+            let RefOr::T(response) = response else { continue };
+            if response.description.is_empty() {
+                let status = StatusCode::from_bytes(status.as_bytes()).ok();
+                let reason = status.and_then(|status| status.canonical_reason());
+                response.description = reason.unwrap_or("See the body.").to_owned();
+            }
         }
     }
 }
@@ -181,6 +204,9 @@ mod tests {
         let methods: Vec<&String> = document["paths"]["/sample/{id}"].as_object().unwrap().keys().collect();
         assert_eq!(methods, ["delete", "get"]);
         assert!(document["components"]["schemas"]["Thing"]["properties"]["name"].is_object());
+        let deleted = &document["paths"]["/sample/{id}"]["delete"]["responses"]["204"];
+        assert_eq!(deleted["description"], "No Content");
+        assert_eq!(document["paths"]["/sample/{id}"]["get"]["operationId"], "get_sample_id");
     }
 
     #[test]
