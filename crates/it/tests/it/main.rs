@@ -10,6 +10,7 @@ mod callers;
 mod cli;
 mod commands;
 mod harness;
+mod matching;
 mod openapi;
 mod operations;
 mod platform;
