@@ -28,7 +28,7 @@ pub(crate) fn fdatasync_median(folder: &Path) -> Result<Duration> {
 }
 
 /// The type of the file system below a folder, such as `ext4`.
-pub(crate) fn file_system(folder: &Path) -> Result<String> {
+fn file_system(folder: &Path) -> Result<String> {
     let folder = folder.canonicalize()?;
     let mounts = fs::read_to_string("/proc/mounts")?;
     let holding = mounts.lines().filter_map(|line| {
@@ -38,6 +38,15 @@ pub(crate) fn file_system(folder: &Path) -> Result<String> {
     });
     let (_, kind) = holding.max_by_key(|(length, _)| *length).ok_or("no mount holds this folder")?;
     Ok(kind.to_owned())
+}
+
+/// The same, refused where a file system has no disk below it: there every sync is free.
+pub(crate) fn disk(folder: &Path) -> Result<String> {
+    let kind = file_system(folder)?;
+    if matches!(kind.as_str(), "tmpfs" | "ramfs") {
+        return Err(format!("{} is {kind}, not a disk: choose another --dir", folder.display()).into());
+    }
+    Ok(kind)
 }
 
 /// Processor, cores, memory and kernel on one line.

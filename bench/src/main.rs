@@ -7,6 +7,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people: 53 bits are enough")]
 
 mod answer;
+mod bulk;
 mod load;
 mod machine;
 mod quota;
@@ -28,14 +29,19 @@ struct Arguments {
 enum Bench {
     /// Token verification: `POST /v1/verify`, one point a call.
     Quota(quota::Options),
+    /// Token verification in bulk: `POST /v1/tokens/verify`, one point an item.
+    Bulk(bulk::Options),
 }
 
 fn main() -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("this is a debug build, whose client is slow: cargo run --release -p bench -- …");
     }
-    let Bench::Quota(options) = Arguments::parse().bench;
-    match quota::run(&options) {
+    let report = match Arguments::parse().bench {
+        Bench::Quota(options) => quota::run(&options).map(|report| report.to_string()),
+        Bench::Bulk(options) => bulk::run(&options).map(|report| report.to_string()),
+    };
+    match report {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS

@@ -79,10 +79,7 @@ pub(crate) struct Load {
 /// # Errors
 /// Something did not run, or a reconciliation failed.
 pub(crate) fn run(options: &Options) -> Result<Report> {
-    let kind = machine::file_system(&options.dir)?;
-    if matches!(kind.as_str(), "tmpfs" | "ramfs") {
-        return Err(format!("{} is {kind}, not a disk: choose another --dir", options.dir.display()).into());
-    }
+    let kind = machine::disk(&options.dir)?;
     let folder = Folder::within(&options.dir)?;
     let fdatasync = machine::fdatasync_median(folder.path())?;
     let mut report = Report::new(machine::description(), kind, fdatasync, options.accounts);
@@ -180,7 +177,7 @@ fn reconciled(name: &str, server: &Server, target: &Target, plan: &Plan) -> Resu
 }
 
 /// Every acknowledged call is one charge of one point, and nothing else was charged.
-fn reconcile(name: &str, acknowledged: u64, before: Summary, after: Summary) -> Result<()> {
+pub(crate) fn reconcile(name: &str, acknowledged: u64, before: Summary, after: Summary) -> Result<()> {
     let acknowledged = i64::try_from(acknowledged)?;
     let charges = after.charges - before.charges;
     let charged = after.charged - before.charged;
@@ -203,7 +200,7 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    fn now(server: u32, cluster: Option<&Cluster>) -> Result<Self> {
+    pub(crate) fn now(server: u32, cluster: Option<&Cluster>) -> Result<Self> {
         let database = cluster.and_then(Cluster::pid).map(machine::cpu_seconds_of_family).transpose()?;
         Ok(Self {
             server: machine::cpu_seconds(server)?,
@@ -213,7 +210,7 @@ impl Spent {
     }
 
     /// Microseconds a request.
-    fn since(&self, before: &Self, requests: u64) -> Self {
+    pub(crate) fn since(&self, before: &Self, requests: u64) -> Self {
         let each = |now: f64, before: f64| (now - before) * 1e6 / (requests.max(1) as f64);
         Self {
             server: each(self.server, before.server),

@@ -32,6 +32,8 @@ pub(crate) struct Call {
     pub account: usize,
     pub count: i64,
     pub key: String,
+    /// An item of a bulk call, which brings no key.
+    pub in_bulk: bool,
     pub outcome: Outcome,
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct Call {
 pub(crate) struct Tally {
     pub rounds: u32,
     pub acknowledged: u64,
+    /// Those of the acknowledged that were items of bulk calls.
+    pub in_bulk: u64,
     pub refused: u64,
     /// Without a definite answer, before any retry.
     pub unanswered: u64,
@@ -50,14 +54,16 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) const HEADER: &'static str =
-        "leg                                      rounds acknowledged refused unanswered retried replayed";
+    pub(crate) const HEADER: &'static str = "leg                                      rounds acknowledged in bulk refused unanswered retried replayed";
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rounds, acknowledged, refused, unanswered, retried, replayed } = self;
-        write!(f, "{rounds:>6} {acknowledged:>12} {refused:>7} {unanswered:>10} {retried:>7} {replayed:>8}")
+        let Self { rounds, acknowledged, in_bulk, refused, unanswered, retried, replayed } = self;
+        write!(
+            f,
+            "{rounds:>6} {acknowledged:>12} {in_bulk:>7} {refused:>7} {unanswered:>10} {retried:>7} {replayed:>8}"
+        )
     }
 }
 
@@ -65,6 +71,8 @@ impl fmt::Display for Tally {
 #[derive(Debug)]
 pub(crate) struct Books {
     pub tenant: String,
+    /// Of the same environment as the accounts.
+    pub management_key: String,
     pub accounts: Vec<Account>,
     pub charges: i64,
     pub tally: Tally,
@@ -101,7 +109,10 @@ impl Books {
     pub(crate) fn count(&mut self, calls: &[Call]) {
         for call in calls {
             match call.outcome {
-                Outcome::Charged(_) => self.tally.acknowledged += 1,
+                Outcome::Charged(_) => {
+                    self.tally.acknowledged += 1;
+                    self.tally.in_bulk += u64::from(call.in_bulk);
+                }
                 Outcome::Refused => self.tally.refused += 1,
                 Outcome::Unknown => self.tally.unanswered += 1,
             }
@@ -186,6 +197,7 @@ mod tests {
             account: 0,
             count: *count,
             key: String::new(),
+            in_bulk: false,
             outcome: *outcome,
         };
         outcomes.iter().map(call).collect()

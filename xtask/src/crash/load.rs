@@ -7,7 +7,7 @@ use it::Result;
 use it::client::{Client, Request, Response};
 use it::server::Server;
 use it::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::account::{Account, Books, Call, Outcome, Tally, check_chain};
 use super::let_pass;
@@ -18,6 +18,7 @@ pub(crate) const CALLERS: usize = 16;
 const POINTS: i64 = 10_000_000;
 /// Little enough to run out in the middle of a leg.
 const POOR_POINTS: i64 = 100;
+const BULK_ITEMS_MAX: u64 = 20;
 /// A caller that never hears anything gives up; the server answers or dies long before.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
@@ -40,7 +41,8 @@ pub(crate) fn open_books(server: &Server) -> Result<Books> {
         accounts.extend(with_keys.into_iter().zip(without).flat_map(|(first, second)| [first, second]));
     }
     let charges = operator.summary(&tenant)?.charges;
-    Ok(Books { tenant, accounts, charges, tally: Tally::default() })
+    let key = server.line["demo"]["quota"]["live"]["admin"].as_str().ok_or("no management key")?;
+    Ok(Books { tenant, management_key: key.to_owned(), accounts, charges, tally: Tally::default() })
 }
 
 /// What a caller does when its connection breaks.
@@ -95,7 +97,7 @@ pub(crate) fn under_load<T>(
             .map(|number| {
                 let random = random.fork();
                 let client = Client::new(base_url).with_timeout(ANSWER_LIMIT);
-                let caller = Caller { number, client, random, when_cut_off, accounts: &books.accounts };
+                let caller = Caller { number, client, random, when_cut_off, books };
                 let control = &control;
                 scope.spawn(move || {
                     let calls = caller.call_until_stopped(control);
@@ -120,33 +122,60 @@ struct Caller<'a> {
     client: Client,
     random: Random,
     when_cut_off: WhenCutOff,
-    accounts: &'a [Account],
+    books: &'a Books,
 }
 
 impl Caller<'_> {
     fn call_until_stopped(mut self, control: &Control) -> Result<Vec<Call>> {
         let mut calls = Vec::new();
         while !control.stop.load(Ordering::Relaxed) {
-            let mut call = self.next_call();
-            let account = &self.accounts[call.account];
-            let answer = self.client.send(&request(account, &call));
+            let mut sent = self.next_calls();
+            let answer = self.client.send(&self.request(&sent));
             let cut_off = answer.is_err();
-            call.outcome = answer.map_or(Ok(Outcome::Unknown), |response| outcome(&response))?;
-            match call.outcome {
-                Outcome::Charged(_) => drop(control.charged.fetch_add(1, Ordering::Relaxed)),
-                Outcome::Refused => {}
-                Outcome::Unknown => drop(control.unavailable.fetch_add(1, Ordering::Relaxed)),
+            if let Ok(response) = answer {
+                judge(&response, &mut sent)?;
             }
-            let unknown = call.outcome == Outcome::Unknown;
-            calls.push(call);
+            let charged = sent.iter().filter(|call| matches!(call.outcome, Outcome::Charged(_))).count();
+            let unknown = sent.iter().filter(|call| call.outcome == Outcome::Unknown).count();
+            control.charged.fetch_add(charged as u64, Ordering::Relaxed);
+            control.unavailable.fetch_add(unknown as u64, Ordering::Relaxed);
+            calls.extend(sent);
             if cut_off && self.when_cut_off == WhenCutOff::Stop {
                 break;
             }
-            if unknown {
+            if unknown > 0 {
                 let_pass(Duration::from_millis(20));
             }
         }
         Ok(calls)
+    }
+
+    /// One call, or the items of a bulk call: those of callers without keys, because a bulk call has none.
+    fn next_calls(&mut self) -> Vec<Call> {
+        if self.books.accounts[self.number].idempotent || self.random.below(2) == 0 {
+            return vec![self.next_call()];
+        }
+        let items = 1 + self.random.below(BULK_ITEMS_MAX);
+        let mut calls: Vec<Call> = (0..items).map(|_| self.next_call()).collect();
+        for call in &mut calls {
+            let account = &self.books.accounts[call.account];
+            call.account = if account.idempotent { call.account + 1 } else { call.account };
+            call.in_bulk = true;
+        }
+        calls
+    }
+
+    fn request(&self, calls: &[Call]) -> Request {
+        let [single] = calls else { return self.bulk(calls) };
+        if single.in_bulk { self.bulk(calls) } else { request(&self.books.accounts[single.account], single) }
+    }
+
+    fn bulk(&self, calls: &[Call]) -> Request {
+        let item =
+            |call: &Call| json!({ "token": self.books.accounts[call.account].token, "count": call.count });
+        let items: Vec<_> = calls.iter().map(item).collect();
+        let ask = Request::post("/v1/tokens/verify").bearer(&self.books.management_key);
+        ask.json(&json!({ "items": items }))
     }
 
     /// Mostly the caller's own account, sometimes one that all share, sometimes one that runs out.
@@ -159,7 +188,7 @@ impl Caller<'_> {
         };
         let count = i64::try_from(1 + self.random.below(5)).expect("at most 5");
         let key = format!("crash-{:016x}", self.random.below(u64::MAX));
-        Call { account, count, key, outcome: Outcome::Unknown }
+        Call { account, count, key, in_bulk: false, outcome: Outcome::Unknown }
     }
 }
 
@@ -173,9 +202,27 @@ fn request(account: &Account, call: &Call) -> Request {
         .json(&json!({ "count": call.count }))
 }
 
-fn outcome(response: &Response) -> Result<Outcome> {
+/// Notes what became of each call that this answer is to.
+fn judge(response: &Response, calls: &mut [Call]) -> Result<()> {
     let body = response.json();
-    match response.status {
+    let Some(results) = body["results"].as_array() else {
+        // A bulk call that was refused as a whole decided nothing, or nobody knows.
+        let outcome = outcome(response.status, &body)?;
+        calls.iter_mut().for_each(|call| call.outcome = outcome);
+        return Ok(());
+    };
+    if results.len() != calls.len() {
+        return Err(format!("{} results for {} items", results.len(), calls.len()).into());
+    }
+    for (call, result) in calls.iter_mut().zip(results) {
+        let status = result["httpStatus"].as_u64().and_then(|status| u16::try_from(status).ok());
+        call.outcome = outcome(status.unwrap_or_default(), result)?;
+    }
+    Ok(())
+}
+
+fn outcome(status: u16, body: &Value) -> Result<Outcome> {
+    match status {
         200 => match body["balance"].as_i64() {
             Some(balance) if balance >= 0 => Ok(Outcome::Charged(balance)),
             _ => Err(format!("an answer 200 with {body}").into()),
@@ -225,14 +272,16 @@ pub(crate) fn settle(server: &Server, books: &mut Books, mut calls: Vec<Vec<Call
 fn retry(client: &mut Client, account: &Account, call: &mut Call) -> Result<()> {
     call.outcome = wait::until("an answer to a retry", RECOVERY_LIMIT, || {
         let answer = client.send(&request(account, call));
-        let outcome = answer.map_or(Ok(Outcome::Unknown), |response| outcome(&response))?;
+        let answer = answer.map_or(Ok(Outcome::Unknown), |answer| outcome(answer.status, &answer.json()));
+        let outcome = answer?;
         Ok((outcome != Outcome::Unknown).then_some(outcome))
     })?;
     Ok(())
 }
 
 fn replay(client: &mut Client, account: &Account, call: &Call) -> Result<()> {
-    let again = outcome(&client.send(&request(account, call))?)?;
+    let answer = client.send(&request(account, call))?;
+    let again = outcome(answer.status, &answer.json())?;
     if again == call.outcome {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::fixture::{Ask, Client, Reply, State, World, verify};
+use crate::quota::bulk::bulk;
 
 on_both_engines! {
     a_balance_of_n_lets_exactly_n_of_200_concurrent_calls_pass
@@ -16,6 +17,7 @@ on_both_engines! {
     the_same_top_up_from_32_callers_is_booked_once
     rotation_under_load_loses_no_call
     two_nodes_share_one_balance_exactly
+    bulk_calls_and_single_calls_on_two_nodes_share_one_balance_exactly
 }
 
 /// Sends all of them at once and gives the answers in no order.
@@ -171,4 +173,37 @@ async fn two_nodes_share_one_balance_exactly(world: Arc<World>) {
     assert_eq!(passed(&replies), (0..77).collect::<Vec<_>>());
     assert_rest_exceeded(&replies);
     assert_eq!(world.balance(&client.account).await, 0);
+}
+
+async fn bulk_calls_and_single_calls_on_two_nodes_share_one_balance_exactly(world: Arc<World>) {
+    let key = world.management_key().await;
+    let other = world.restarted(&world.secrets_file).await.public_site();
+    for points in [0, 77, 150] {
+        let client = world.client(points).await;
+        let before = world.state(&world.mine).await;
+        let mut tasks = JoinSet::new();
+        for number in 0..60 {
+            let edge = if number % 2 == 0 { world.public().clone() } else { other.clone() };
+            let items = vec![json!({ "token": client.token }); 1 + number % 7];
+            let ask = if number % 3 == 0 { bulk(&key, &items) } else { verify(&client.token) };
+            tasks.spawn(async move { ask.send(&edge).await });
+        }
+        let mut balances: Vec<i64> = tasks.join_all().await.iter().flat_map(told).collect();
+        balances.sort_unstable();
+        assert_eq!(
+            balances,
+            (points - points.min(119)..points).collect::<Vec<_>>(),
+            "each balance is told once"
+        );
+        let passed = points.min(119);
+        let after = State { transfers: before.transfers + passed, points: before.points - passed, ..before };
+        assert_eq!(world.state(&world.mine).await, after);
+    }
+}
+
+/// The balances that a single or a bulk call was told.
+fn told(reply: &Reply) -> Vec<i64> {
+    let body = reply.json();
+    let results = body["results"].as_array().cloned().unwrap_or_else(|| vec![body]);
+    results.iter().filter_map(|result| result["balance"].as_i64()).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use it::client::{Client, Request};
+use it::client::{Client, Request, Response};
 use it::folder::Folder;
 use it::operator::Operator;
 use it::postgres;
@@ -31,6 +31,28 @@ struct Target {
     token_id: String,
 }
 
+/// What the connections send.
+#[derive(Clone, Copy)]
+enum Load<'a> {
+    /// Half of them single calls, half of them bulk calls under this key.
+    Both(&'a str),
+    Bulk(&'a str),
+}
+
+impl Load<'_> {
+    fn request(self, connection: usize, token: &str) -> Request {
+        let (key, is_single) = match self {
+            Self::Both(key) => (key, connection.is_multiple_of(2)),
+            Self::Bulk(key) => (key, false),
+        };
+        if is_single {
+            return Request::post("/v1/verify").bearer(token);
+        }
+        let items = vec![json!({ "token": token }); 3];
+        Request::post("/v1/tokens/verify").bearer(key).json(&json!({ "items": items }))
+    }
+}
+
 #[test]
 fn what_one_node_has_ended_no_other_node_charges() {
     let Some(database) = postgres::for_test() else { return };
@@ -46,25 +68,35 @@ fn what_one_node_has_ended_no_other_node_charges() {
     let key = &first.line["demo"]["quota"]["live"]["admin"];
     let management_key = key.as_str().unwrap().to_owned();
     let nodes = Nodes { first, second, tenant, management_key };
+    let both = nodes.management_key.as_str();
 
     let management = |method: &str, path: &str| Request::new(method, path).bearer(&nodes.management_key);
-    nodes.end("a token is revoked", |target| {
+    nodes.end("a token is revoked", Load::Both(both), |target| {
         (nodes.second.client(), management("DELETE", &format!("/v1/tokens/{}", target.token_id)))
     });
-    nodes.end("an account is banned", |target| {
+    nodes.end("an account is banned", Load::Both(both), |target| {
         let request = management("PATCH", &format!("/v1/accounts/{}", target.account));
         (nodes.second.client(), request.json(&json!({ "banned": true })))
     });
-    nodes.end("an operator revokes a token", |target| {
+    nodes.end("an operator revokes a token", Load::Both(both), |target| {
         let path = format!("/operator/v1/tokens/{}?tenantId={}", target.token_id, nodes.tenant);
         (nodes.operator(), Request::new("DELETE", &path).bearer(&nodes.second.operator_token))
     });
-    nodes.end("an operator bans an account", |target| {
+    nodes.end("an operator bans an account", Load::Both(both), |target| {
         let path = format!("/operator/v1/accounts/{}", target.account);
         let body = json!({ "tenantId": nodes.tenant, "banned": true });
         (nodes.operator(), Request::new("PATCH", &path).bearer(&nodes.second.operator_token).json(&body))
     });
-    nodes.end("a tenant is suspended", |_| (nodes.operator(), nodes.set_status("suspended")));
+    let body = json!({ "tenantId": nodes.tenant, "service": "quota" });
+    let made = nodes.first.operator().post("/operator/v1/keys", &body).unwrap();
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    nodes.end("a management key is revoked", Load::Bulk(&text("secret")), |_| {
+        let path = format!("/operator/v1/keys/{}?tenantId={}", text("id"), nodes.tenant);
+        (nodes.operator(), Request::new("DELETE", &path).bearer(&nodes.second.operator_token))
+    });
+    nodes.end("a tenant is suspended", Load::Both(both), |_| {
+        (nodes.operator(), nodes.set_status("suspended"))
+    });
     let reopened = nodes.operator().send(&nodes.set_status("active")).unwrap();
     assert_eq!(reopened.status, 200, "{}", reopened.text());
     nodes.second.operator().ledger_check().unwrap();
@@ -92,13 +124,15 @@ impl Nodes {
     }
 
     /// Hammers the first node, ends it at the second, and compares the ledger at the answer with the ledger at the end.
-    fn end(&self, what: &str, ending: impl FnOnce(&Target) -> (Client, Request)) {
+    fn end(&self, what: &str, load: Load<'_>, ending: impl FnOnce(&Target) -> (Client, Request)) {
         let target = self.target(what);
         let (ended, passed) = (AtomicBool::new(false), AtomicUsize::new(0));
         let mut operator = self.second.operator();
         let at_the_answer = thread::scope(|scope| {
-            for _ in 0..CONNECTIONS {
-                scope.spawn(|| hammer(self.first.client(), &target.token, &ended, &passed));
+            for connection in 0..CONNECTIONS {
+                let (ended, passed) = (&ended, &passed);
+                let request = load.request(connection, &target.token);
+                scope.spawn(move || hammer(self.first.client(), &request, ended, passed));
             }
             // The load is under way on every connection, more or less, once so many calls have passed.
             while passed.load(Ordering::SeqCst) < 5 * CONNECTIONS {
@@ -124,19 +158,28 @@ impl Nodes {
     }
 }
 
-fn hammer(mut client: Client, token: &str, ended: &AtomicBool, passed: &AtomicUsize) {
-    let request = Request::post("/v1/verify").bearer(token);
+fn hammer(mut client: Client, request: &Request, ended: &AtomicBool, passed: &AtomicUsize) {
     let mut after = 0;
     while after < AFTER {
         let was_ended = ended.load(Ordering::SeqCst);
-        let answer = client.send(&request).unwrap();
-        match answer.status {
-            200 => {
-                assert!(!was_ended, "a call that began after the answer passed");
-                passed.fetch_add(1, Ordering::SeqCst);
+        let answer = client.send(request).unwrap();
+        for status in statuses(&answer) {
+            match status {
+                200 => {
+                    assert!(!was_ended, "a call that began after the answer passed");
+                    passed.fetch_add(1, Ordering::SeqCst);
+                }
+                status => assert_eq!(status, 403, "{}", answer.text()),
             }
-            status => assert_eq!(status, 403, "{}", answer.text()),
         }
         after += usize::from(was_ended);
+    }
+}
+
+/// The status of a call, or those of a bulk call's items.
+fn statuses(answer: &Response) -> Vec<u64> {
+    match answer.json()["results"].as_array() {
+        Some(results) => results.iter().filter_map(|result| result["httpStatus"].as_u64()).collect(),
+        None => vec![answer.status.into()],
     }
 }
