@@ -28,4 +28,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0004_settings_and_subjects.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 5,
+        name: "citizen",
+        template: include_str!("../../../migrations/0005_citizen.sql"),
+        oldest_binary: 1,
+    },
 ];

@@ -9,6 +9,7 @@ use base::id::RequestId;
 use db::{Db, Settings, Source};
 use kernel::migrations::MIGRATIONS;
 use kernel::{Clock, Kernel, Random, Secrets, tenancy};
+use services::citizen::{self, Citizen};
 use services::platform::Platform;
 use services::quota::Quota;
 use services::{platform, quota};
@@ -24,6 +25,7 @@ use crate::secrets_file;
 #[derive(Clone, Debug)]
 pub struct App {
     pub kernel: Kernel,
+    pub citizen: Citizen,
     pub quota: Quota,
     pub settings: EdgeSettings,
     is_stopping: Arc<AtomicBool>,
@@ -63,7 +65,13 @@ impl App {
         if let Some(version) = active {
             kernel.secrets.activate_pepper(version)?;
         }
-        Ok(Self { quota: Quota::new(&kernel), kernel, settings, is_stopping: Arc::default() })
+        Ok(Self {
+            citizen: Citizen::new(&kernel, citizen::Settings::default()),
+            quota: Quota::new(&kernel),
+            kernel,
+            settings,
+            is_stopping: Arc::default(),
+        })
     }
 
     /// From now on `/ready` says no.
@@ -76,6 +84,7 @@ impl App {
     pub fn public_site(&self) -> Edge {
         let site = Site::new()
             .api(quota::api::api(self.quota.clone()))
+            .api(citizen::api::api(self.citizen.clone()))
             .api(platform::api::api(self.platform()))
             .api(health::api(self.readiness()));
         docs::pages(problem::pages(site)).edge(self.request_ids(), self.settings)
@@ -138,6 +147,7 @@ pub fn documents() -> Vec<(About, OpenApi)> {
         of(&health::described()),
         of(&platform::api::described(|handlers| handlers)),
         of(&quota::api::described(|handlers| handlers)),
+        of(&citizen::api::described(|handlers| handlers)),
         of(&operator::described(|handlers| handlers)),
     ]
 }

@@ -14,7 +14,7 @@ use kernel::settings::Setting;
 /// Every command of every service, for the generated list: a price change is a visible diff.
 #[must_use]
 pub fn commands() -> Vec<&'static Command> {
-    [platform::command::COMMANDS, quota::command::COMMANDS].concat()
+    [citizen::command::COMMANDS, platform::command::COMMANDS, quota::command::COMMANDS].concat()
 }
 
 /// What the services declare about keys and settings.
@@ -24,22 +24,23 @@ pub const CATALOG: platform::Catalog = platform::Catalog { scopes, settings };
 #[must_use]
 pub fn scopes(service: Service) -> &'static [&'static str] {
     match service {
+        Service::Citizen => citizen::SCOPES,
         Service::Quota => quota::SCOPES,
         Service::Platform => platform::SCOPES,
-        Service::Citizen | Service::Identity | Service::Codes | Service::Partner => &[],
+        Service::Identity | Service::Codes | Service::Partner => &[],
     }
 }
 
 /// Every setting that a tenant may change: the kernel's and those of each service.
 #[must_use]
 pub fn settings() -> Vec<&'static Setting> {
-    kernel::settings::SETTINGS.to_vec()
+    [kernel::settings::SETTINGS, citizen::SETTINGS].concat()
 }
 
 /// Every statement of every service that runs on both engines, for the test that prepares them.
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
-    quota::statements()
+    [citizen::statements(), quota::statements()].concat()
 }
 
 /// Statements that PostgreSQL alone runs.

@@ -7,6 +7,7 @@ mod fixture;
 
 mod bad_input;
 mod callers;
+mod citizen;
 mod cli;
 mod commands;
 mod harness;

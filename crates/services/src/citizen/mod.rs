@@ -1,4 +1,77 @@
 //! citizen: verification of a person against a national registry.
+//!
+//! A verification asks a registry whose number a national number is, and compares what was claimed with what the
+//! registry knows. It is final when it is written: `verified`, `failed`, `not_found` or `provider_error`.
+//! Test keys ask the [`sandbox`] and never a [`registry`].
+//! Tables: `citizen_verification`. Numbers are stored as a MAC and masked; what names a person is sealed under the
+//! key of that person.
+//! Prices: 1 unit for a final result; nothing for one that is repeated from the tenant's own purchase, nor for an
+//! outage of the registry. The operator decides whether `not_found` costs anything.
+//!
+//! Absent on purpose: any use of one tenant's purchase for another, and any way to change or delete a verification.
 
+pub mod api;
+pub mod command;
+pub mod events;
 pub mod matching;
+pub mod model;
 pub mod registry;
+pub mod sandbox;
+mod store;
+
+use std::sync::Arc;
+
+use kernel::settings::{Kind, Setting};
+use kernel::{Kernel, Secrets};
+
+/// The scopes a citizen key may hold.
+pub const SCOPES: &[&str] = &["verify:write", "verifications:read", "registry:read"];
+
+/// Whether a verification must say why it is made.
+pub const PURPOSE_REQUIRED: Setting = Setting {
+    name: "citizen.purpose_required",
+    kind: Kind::Flag { default: false },
+    about: "Whether `POST /api/v1/verify/citizen` refuses a verification without a `purpose`.",
+};
+
+/// What a tenant decides.
+pub const SETTINGS: &[&Setting] = &[&PURPOSE_REQUIRED];
+
+/// What the operator decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Whether a number that the registry does not know costs as much as one that it knows.
+    pub charges_not_found: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { charges_not_found: true }
+    }
+}
+
+/// What the handlers of this service share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Citizen {
+    kernel: Kernel,
+    settings: Settings,
+}
+
+impl Citizen {
+    #[must_use]
+    pub fn new(kernel: &Kernel, settings: Settings) -> Self {
+        Self { kernel: kernel.clone(), settings }
+    }
+
+    const fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.kernel.secrets)
+    }
+}
+
+pub(crate) fn statements() -> Vec<&'static str> {
+    store::STATEMENTS.to_vec()
+}

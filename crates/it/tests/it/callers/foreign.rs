@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::table::{About, Access, Route, guarded};
+use super::{Known, known, verification};
 use crate::fixture::{Client, World};
 
 on_both_engines! {
@@ -14,33 +15,58 @@ on_both_engines! {
 }
 
 async fn a_foreign_object_is_answered_exactly_as_an_unknown_one_and_stays_as_it_was(world: Arc<World>) {
-    let mine = world.client(100).await;
-    let live =
-        world.client_with(&world.mine, json!({ "environment": "live", "points": 100 }), json!({})).await;
-    let nobody = Client {
-        account: "acc_01k0example0000000000000000".to_owned(),
-        token_id: "tok_01k0example0000000000000000".to_owned(),
-        token: String::new(),
+    let mine = known(&world).await;
+    let body = json!({ "environment": "live", "points": 100 });
+    let live = Known {
+        client: world.client_with(&world.mine, body, json!({})).await,
+        verification: verification(&world, "live").await,
     };
-    let strangers = [
-        world.key(&world.other, json!({ "service": "quota" })).await.secret,
-        world.key(&world.other, json!({ "service": "quota", "environment": "live" })).await.secret,
-        world.key(&world.mine, json!({ "service": "quota", "environment": "live" })).await.secret,
-    ];
-    for route in guarded().filter(|route| route.about != About::Nothing) {
-        for stranger in &strangers {
-            assert_unseen(&world, route, stranger, &mine, &nobody).await;
+    let nobody = Known {
+        client: Client {
+            account: "acc_01k0example0000000000000000".to_owned(),
+            token_id: "tok_01k0example0000000000000000".to_owned(),
+            token: String::new(),
+        },
+        verification: "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9".to_owned(),
+    };
+    for service in ["quota", "citizen"] {
+        let body = |environment: &str| json!({ "service": service, "environment": environment });
+        let strangers = [
+            world.key(&world.other, body("test")).await.secret,
+            world.key(&world.other, body("live")).await.secret,
+            world.key(&world.mine, body("live")).await.secret,
+        ];
+        for route in guarded().filter(|route| route.about != About::Nothing && service_of(route) == service) {
+            for stranger in &strangers {
+                assert_unseen(&world, route, stranger, &mine, &nobody).await;
+            }
+            let test_key = world.key(&world.mine, body("test")).await.secret;
+            assert_unseen(&world, route, &test_key, &live, &nobody).await;
         }
-        let test_key = world.management_key().await;
-        assert_unseen(&world, route, &test_key, &live, &nobody).await;
     }
 }
 
-async fn assert_unseen(world: &World, route: &Route, key: &str, theirs: &Client, nobody: &Client) {
+fn service_of(route: &Route) -> &'static str {
+    match route.access {
+        Access::Token | Access::Quota(_) => "quota",
+        Access::Citizen(_) => "citizen",
+        Access::Platform(_) => "platform",
+        Access::Open | Access::Operator => "",
+    }
+}
+
+async fn assert_unseen(world: &World, route: &Route, key: &str, theirs: &Known, nobody: &Known) {
     let before = (world.state(&world.mine).await, world.state(&world.other).await);
     let unknown = world.send(route.ask(nobody).bearer(key)).await;
-    let noun = if route.about == About::Token { "token" } else { "account" };
-    unknown.refused(404, "Not Found", &format!("There is no such {noun}."));
+    match route.about {
+        About::Verification => {
+            let message = "There is no such verification.";
+            let body = json!({ "status": "failed", "code": "NOT_FOUND", "message": message });
+            assert_eq!(unknown.essence(), (404, body), "{route:?}");
+        }
+        About::Token => unknown.refused(404, "Not Found", "There is no such token."),
+        _ => unknown.refused(404, "Not Found", "There is no such account."),
+    }
     let foreign = world.send(route.ask(theirs).bearer(key)).await;
     assert_eq!(foreign.essence(), unknown.essence(), "{route:?}");
     assert_eq!(names(&foreign), names(&unknown), "{route:?}");
@@ -48,9 +74,10 @@ async fn assert_unseen(world: &World, route: &Route, key: &str, theirs: &Client,
         if route.about == About::AccountInBody {
             continue;
         }
-        let mut client = nobody.clone();
-        (client.account, client.token_id) = (malformed.to_owned(), malformed.to_owned());
-        let reply = world.send(route.ask(&client).bearer(key)).await;
+        let client =
+            Client { account: malformed.to_owned(), token_id: malformed.to_owned(), token: String::new() };
+        let known = Known { client, verification: malformed.to_owned() };
+        let reply = world.send(route.ask(&known).bearer(key)).await;
         assert_eq!(reply.essence(), unknown.essence(), "{malformed} {route:?}");
     }
     assert_eq!((world.state(&world.mine).await, world.state(&world.other).await), before, "{route:?}");
@@ -63,14 +90,14 @@ fn names(reply: &crate::fixture::Reply) -> Vec<String> {
 }
 
 async fn what_a_foreign_key_makes_is_its_own_tenants(world: Arc<World>) {
-    let client = world.client(100).await;
+    let known = known(&world).await;
     let stranger = world.key(&world.other, json!({ "service": "quota" })).await.secret;
     let makes = |route: &&Route| {
         matches!(route.access, Access::Quota(_)) && route.about == About::Nothing && route.status == 201
     };
     for route in guarded().filter(makes) {
         let (mine, other) = (world.state(&world.mine).await, world.state(&world.other).await);
-        let made = world.send(route.ask(&client).bearer(&stranger)).await.expect(route.status);
+        let made = world.send(route.ask(&known).bearer(&stranger)).await.expect(route.status);
         assert_eq!(world.state(&world.mine).await, mine, "{route:?}");
         assert_eq!(world.state(&world.other).await.audits, other.audits + 1, "{route:?}");
         let id = made["id"].as_str().unwrap();

@@ -6,6 +6,7 @@ mod refused;
 mod table;
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -55,7 +56,7 @@ async fn an_open_route_asks_for_no_key_and_looks_at_none(world: Arc<World>) {
 async fn a_caller_who_may_is_let_in_whatever_the_case_of_the_scheme(world: Arc<World>) {
     for route in guarded() {
         for scheme in ["Bearer", "bearer", "BEARER"] {
-            let client = world.client(100).await;
+            let client = known(&world).await;
             let key = right_key(&world, route, &client).await;
             let ask = route.ask(&client).header("authorization", format!("{scheme} {key}"));
             // A key of its own for each round: a replay would prove nothing.
@@ -69,7 +70,7 @@ async fn a_caller_who_may_is_let_in_whatever_the_case_of_the_scheme(world: Arc<W
 
 async fn a_head_request_is_answered_as_its_get_without_a_body(world: Arc<World>) {
     for route in PUBLIC.iter().filter(|route| route.method == "GET") {
-        let client = world.client(100).await;
+        let client = known(&world).await;
         let key = right_key(&world, route, &client).await;
         let mut ask = route.ask(&client).bearer(&key);
         ask.method = "HEAD".parse().unwrap();
@@ -78,12 +79,44 @@ async fn a_head_request_is_answered_as_its_get_without_a_body(world: Arc<World>)
     }
 }
 
+/// What a tenant has that a foreigner must not see.
+#[derive(Clone, Debug)]
+struct Known {
+    client: Client,
+    verification: String,
+}
+
+impl Deref for Known {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// A client of my test environment, and a verification.
+async fn known(world: &World) -> Known {
+    Known { client: world.client(100).await, verification: verification(world, "test").await }
+}
+
+/// The id of a new verification of mine. Without a registry a live one is an outage, which is stored too.
+async fn verification(world: &World, environment: &str) -> String {
+    let body = json!({ "service": "citizen", "environment": environment });
+    let key = world.key(&world.mine, body).await.secret;
+    let question = json!({ "nationalId": "12345678901", "maxAgeSeconds": 0 });
+    let asked = world.send(Ask::post("/api/v1/verify/citizen").bearer(&key).json(&question)).await;
+    assert_eq!(asked.status, if environment == "test" { 200 } else { 503 }, "{asked:?}");
+    let listed = world.send(Ask::get("/api/v1/verifications").bearer(&key)).await.expect(200);
+    crate::fixture::text(&listed["data"][0], "id")
+}
+
 /// The credential that opens a route.
 async fn right_key(world: &World, route: &Route, client: &Client) -> String {
     match route.access {
         Access::Open => String::new(),
         Access::Token => client.token.clone(),
         Access::Quota(scope) => key_with(world, "quota", &[scope]).await,
+        Access::Citizen(scope) => key_with(world, "citizen", &[scope]).await,
         Access::Platform(scope) => key_with(world, "platform", &[scope]).await,
         Access::Operator => world.operator_token(),
     }
@@ -100,6 +133,7 @@ fn assert_refused(route: &Route, reply: &Reply, refusal: Refusal) {
     let expected = match route.access {
         Access::Open => unreachable!("an open route refuses no credential"),
         Access::Token | Access::Quota(_) => refusal.of_quota(route),
+        Access::Citizen(_) => refusal.of_citizen(route),
         Access::Platform(_) | Access::Operator => refusal.of_platform(route),
     };
     assert_eq!(reply.essence(), expected, "{route:?}");
@@ -147,6 +181,26 @@ impl Refusal {
             ),
         };
         (status, json!({ "error": error, "message": message }))
+    }
+
+    fn of_citizen(self, route: &Route) -> (u16, Value) {
+        let scope = scope(route);
+        let (status, code, message) = match self {
+            Self::Missing => {
+                (401, "UNAUTHORIZED", "Send your key in the header Authorization: Bearer <key>.".to_owned())
+            }
+            Self::Invalid => {
+                (401, "UNAUTHORIZED", "This key does not exist, was mistyped or has been revoked.".to_owned())
+            }
+            Self::Expired => (401, "UNAUTHORIZED", "This key has expired. Create a new one.".to_owned()),
+            Self::ScopeMissing => {
+                (403, "FORBIDDEN", format!("This needs the scope {scope}, which the key lacks."))
+            }
+            Self::Suspended => {
+                (403, "FORBIDDEN", "This account is suspended. Please contact support.".to_owned())
+            }
+        };
+        (status, json!({ "status": "failed", "code": code, "message": message }))
     }
 
     fn of_platform(self, route: &Route) -> (u16, Value) {
@@ -200,7 +254,7 @@ impl Refusal {
 
 fn scope(route: &Route) -> &'static str {
     match route.access {
-        Access::Quota(scope) | Access::Platform(scope) => scope,
+        Access::Quota(scope) | Access::Citizen(scope) | Access::Platform(scope) => scope,
         Access::Open | Access::Token | Access::Operator => "",
     }
 }

@@ -6,8 +6,8 @@ use base::{Environment, KeyKind, KeyText, Service};
 use serde_json::json;
 
 use super::table::{Access, Route, guarded};
-use super::{Refusal, assert_refused};
-use crate::fixture::{Ask, Client, World};
+use super::{Known, Refusal, assert_refused, known, verification};
+use crate::fixture::{Ask, Client, NewKey, World, merge};
 
 on_both_engines! {
     no_key_is_a_401
@@ -25,7 +25,7 @@ on_both_engines! {
 /// Asks every guarded route with what `authorize` makes of it and expects this refusal and no effect at all.
 async fn assert_all_refused(
     world: &World,
-    client: &Client,
+    client: &Known,
     refusal: Refusal,
     authorize: impl Fn(&Route, Ask) -> Option<Ask>,
 ) {
@@ -38,12 +38,12 @@ async fn assert_all_refused(
 }
 
 async fn no_key_is_a_401(world: Arc<World>) {
-    let client = world.client(100).await;
+    let client = known(&world).await;
     assert_all_refused(&world, &client, Refusal::Missing, |_, ask| Some(ask)).await;
 }
 
 async fn a_text_that_is_no_key_is_refused_without_effect(world: Arc<World>) {
-    let client = world.client(100).await;
+    let client = known(&world).await;
     let key = world.management_key().await;
     let unknown = KeyText { service: Service::Quota, kind: KeyKind::Admin, environment: Environment::Test };
     let mut headers: Vec<Vec<u8>> = [
@@ -94,7 +94,7 @@ fn mistyped(key: &str) -> Vec<String> {
 }
 
 async fn a_key_of_another_service_or_kind_is_refused_without_effect(world: Arc<World>) {
-    let client = world.client(100).await;
+    let client = known(&world).await;
     let mut keys = Vec::new();
     for (service, kind) in [
         ("citizen", "secret"),
@@ -117,6 +117,7 @@ async fn a_key_of_another_service_or_kind_is_refused_without_effect(world: Arc<W
         assert_all_refused(&world, &client, Refusal::Invalid, |route, ask| {
             let owner = match route.access {
                 Access::Quota(_) => "quota",
+                Access::Citizen(_) => "citizen",
                 Access::Platform(_) => "platform",
                 Access::Token => "a token",
                 Access::Open | Access::Operator => return None,
@@ -128,65 +129,67 @@ async fn a_key_of_another_service_or_kind_is_refused_without_effect(world: Arc<W
 }
 
 async fn a_revoked_key_is_refused_without_effect(world: Arc<World>) {
-    let client = world.client(100).await;
+    let client = known(&world).await;
     let mine = &world.mine;
-    let (quota, platform) = each_key(&world, json!({})).await;
-    for id in [&quota.0, &platform.0] {
+    let keys = each_key(&world, &client, json!({})).await;
+    for id in keys.ids() {
         let path = format!("/operator/v1/keys/{id}?environment=test&tenantId={mine}");
         world.operate("DELETE", &path, json!(null)).await;
     }
     let path = format!("/operator/v1/tokens/{}?environment=test&tenantId={mine}", client.token_id);
     world.operate("DELETE", &path, json!(null)).await;
-    let key = |route: &Route| of_route(route, &client.token, &quota.1, &platform.1);
-    assert_all_refused(&world, &client, Refusal::Invalid, |route, ask| Some(ask.bearer(&key(route)))).await;
+    assert_all_refused(&world, &client, Refusal::Invalid, |route, ask| Some(ask.bearer(&keys.of(route))))
+        .await;
 }
 
 async fn an_expired_key_is_refused_and_told_so(world: Arc<World>) {
     let expires_at = json!({ "expiresAt": "2026-05-28T20:28:00Z" });
-    let client = world.client_with(&world.mine, json!({ "points": 100 }), expires_at.clone()).await;
-    let (quota, platform) = each_key(&world, expires_at).await;
-    let key = |route: &Route| of_route(route, &client.token, &quota.1, &platform.1);
+    let expiring = world.client_with(&world.mine, json!({ "points": 100 }), expires_at.clone()).await;
+    let client = Known { client: expiring, verification: verification(&world, "test").await };
+    let keys = each_key(&world, &client, expires_at).await;
     for route in guarded() {
-        let mut ask = route.ask(&world.client(100).await).bearer(&key(route));
+        let mut ask = route.ask(&known(&world).await).bearer(&keys.of(route));
         ask.headers.remove("idempotency-key");
         let ask = ask.header("idempotency-key", format!("{} {}", route.method, route.template));
         assert_eq!(world.send(ask).await.status, route.status, "before its end: {route:?}");
     }
     world.clock.advance_seconds(3600);
-    assert_all_refused(&world, &client, Refusal::Expired, |route, ask| Some(ask.bearer(&key(route)))).await;
+    assert_all_refused(&world, &client, Refusal::Expired, |route, ask| Some(ask.bearer(&keys.of(route))))
+        .await;
 }
 
 async fn a_rotated_key_is_refused_after_its_grace(world: Arc<World>) {
-    let client = world.client(100).await;
-    let (quota, platform) = each_key(&world, json!({})).await;
+    let client = known(&world).await;
+    let keys = each_key(&world, &client, json!({})).await;
     let body = json!({ "tenantId": world.mine, "environment": "test" });
-    for id in [&quota.0, &platform.0] {
+    for id in keys.ids() {
         world.operate("POST", &format!("/operator/v1/keys/{id}/rotate"), body.clone()).await;
     }
     world.operate("POST", &format!("/operator/v1/tokens/{}/rotate", client.token_id), body).await;
-    let key = |route: &Route| of_route(route, &client.token, &quota.1, &platform.1);
     world.clock.advance_seconds(899);
-    let reply = world.send(Ask::get(&format!("/v1/accounts/{}", client.account)).bearer(&quota.1)).await;
+    let reply =
+        world.send(Ask::get(&format!("/v1/accounts/{}", client.account)).bearer(&keys.quota.secret)).await;
     assert_eq!(reply.status, 200, "the grace is 15 minutes: {reply:?}");
     world.clock.advance_seconds(1);
-    assert_all_refused(&world, &client, Refusal::Invalid, |route, ask| Some(ask.bearer(&key(route)))).await;
+    assert_all_refused(&world, &client, Refusal::Invalid, |route, ask| Some(ask.bearer(&keys.of(route))))
+        .await;
 }
 
 async fn two_authorization_headers_are_refused_even_if_both_are_right(world: Arc<World>) {
-    let client = world.client(100).await;
-    let (quota, platform) = each_key(&world, json!({})).await;
-    let key = |route: &Route| of_route(route, &client.token, &quota.1, &platform.1);
+    let client = known(&world).await;
+    let keys = each_key(&world, &client, json!({})).await;
     assert_all_refused(&world, &client, Refusal::Invalid, |route, ask| {
-        Some(ask.bearer(&key(route)).bearer(&key(route)))
+        Some(ask.bearer(&keys.of(route)).bearer(&keys.of(route)))
     })
     .await;
 }
 
 async fn a_key_without_the_scope_is_told_which_one(world: Arc<World>) {
-    let client = world.client(100).await;
+    let client = known(&world).await;
     for route in guarded() {
         let (service, scopes, needed) = match route.access {
             Access::Quota(needed) => ("quota", services::quota::SCOPES, needed),
+            Access::Citizen(needed) => ("citizen", services::citizen::SCOPES, needed),
             Access::Platform(needed) => ("platform", services::platform::SCOPES, needed),
             Access::Open | Access::Token | Access::Operator => continue,
         };
@@ -202,49 +205,61 @@ async fn a_key_without_the_scope_is_told_which_one(world: Arc<World>) {
 }
 
 async fn a_suspended_tenants_keys_are_refused_and_work_again_afterwards(world: Arc<World>) {
-    let client = world.client(100).await;
-    let (quota, platform) = each_key(&world, json!({})).await;
-    let key = |route: &Route| of_route(route, &client.token, &quota.1, &platform.1);
+    let client = known(&world).await;
+    let keys = each_key(&world, &client, json!({})).await;
     world.set_status(&world.mine, "suspended").await;
-    assert_all_refused(&world, &client, Refusal::Suspended, |route, ask| Some(ask.bearer(&key(route)))).await;
+    assert_all_refused(&world, &client, Refusal::Suspended, |route, ask| Some(ask.bearer(&keys.of(route))))
+        .await;
     let stranger = world.client_with(&world.other, json!({ "points": 1 }), json!({})).await;
     world.send(crate::fixture::verify(&stranger.token)).await.expect(200);
     world.set_status(&world.mine, "active").await;
     for route in guarded() {
-        let reply = world.send(route.ask(&client).bearer(&key(route))).await;
+        let reply = world.send(route.ask(&client).bearer(&keys.of(route))).await;
         assert_eq!(reply.status, route.status, "{route:?}: {reply:?}");
     }
 }
 
 async fn the_scope_is_judged_before_the_body(world: Arc<World>) {
-    let client = world.client(100).await;
-    let (quota, platform) = each_key(&world, json!({ "scopes": [] })).await;
-    let key = |route: &Route| of_route(route, &client.token, &quota.1, &platform.1);
+    let client = known(&world).await;
+    let keys = each_key(&world, &client, json!({ "scopes": [] })).await;
     assert_all_refused(&world, &client, Refusal::ScopeMissing, |route, ask| {
         let is_scoped = !matches!(route.access, Access::Token) && route.method != "GET";
-        is_scoped.then(|| ask.bearer(&key(route)).body("not JSON"))
+        is_scoped.then(|| ask.bearer(&keys.of(route)).body("not JSON"))
     })
     .await;
 }
 
-/// Id and secret of a quota and of a platform key of my test environment.
-async fn each_key(world: &World, more: serde_json::Value) -> ((String, String), (String, String)) {
-    let mut keys = Vec::new();
-    for service in ["quota", "platform"] {
-        let body = crate::fixture::merge(json!({ "service": service }), more.clone());
-        let key = world.key(&world.mine, body).await;
-        keys.push((key.id, key.secret));
-    }
-    let platform = keys.pop().unwrap();
-    (keys.pop().unwrap(), platform)
+/// A key of each service of my test environment, and a token.
+struct Keys {
+    token: String,
+    quota: NewKey,
+    citizen: NewKey,
+    platform: NewKey,
 }
 
-fn of_route(route: &Route, token: &str, quota: &str, platform: &str) -> String {
-    match route.access {
-        Access::Token => token,
-        Access::Quota(_) => quota,
-        Access::Platform(_) => platform,
-        Access::Open | Access::Operator => "",
+async fn each_key(world: &World, client: &Client, more: serde_json::Value) -> Keys {
+    let key = |service: &str| world.key(&world.mine, merge(json!({ "service": service }), more.clone()));
+    Keys {
+        token: client.token.clone(),
+        quota: key("quota").await,
+        citizen: key("citizen").await,
+        platform: key("platform").await,
     }
-    .to_owned()
+}
+
+impl Keys {
+    fn ids(&self) -> [&str; 3] {
+        [&self.quota.id, &self.citizen.id, &self.platform.id]
+    }
+
+    fn of(&self, route: &Route) -> String {
+        match route.access {
+            Access::Token => &self.token,
+            Access::Quota(_) => &self.quota.secret,
+            Access::Citizen(_) => &self.citizen.secret,
+            Access::Platform(_) => &self.platform.secret,
+            Access::Open | Access::Operator => "",
+        }
+        .to_owned()
+    }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Ask, Client};
+use super::Known;
+use crate::fixture::Ask;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Access {
@@ -12,6 +13,8 @@ pub(super) enum Access {
     Token,
     /// A management key of quota with this scope.
     Quota(&'static str),
+    /// A citizen key with this scope.
+    Citizen(&'static str),
     /// A platform key with this scope.
     Platform(&'static str),
     Operator,
@@ -23,6 +26,7 @@ pub(super) enum About {
     Nothing,
     Account,
     Token,
+    Verification,
     /// Named in the body.
     AccountInBody,
 }
@@ -53,6 +57,16 @@ const fn quota(
     Route { method, template, access: Access::Quota(scope), about, body, status }
 }
 
+const fn citizen(
+    method: &'static str,
+    template: &'static str,
+    scope: &'static str,
+    about: About,
+    body: &'static str,
+) -> Route {
+    Route { access: Access::Citizen(scope), ..quota(method, template, scope, about, body, 200) }
+}
+
 const fn platform(
     method: &'static str,
     template: &'static str,
@@ -71,6 +85,7 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/openapi/system.json"),
     open("/openapi/platform.json"),
     open("/openapi/quota.json"),
+    open("/api/v1/docs/openapi.json"),
     open("/docs"),
     open("/docs/page.js"),
     open("/docs/page.css"),
@@ -115,6 +130,17 @@ pub(super) const PUBLIC: &[Route] = &[
     quota("POST", "/v1/tokens/verify", "tokens:verify", About::Nothing, r#"{"items":[{"token":"x"}]}"#, 200),
     quota("POST", "/v1/tokens/{id}/rotate", "tokens:write", About::Token, "", 201),
     quota("DELETE", "/v1/tokens/{id}", "tokens:write", About::Token, "", 200),
+    citizen(
+        "POST",
+        "/api/v1/verify/citizen",
+        "verify:write",
+        About::Nothing,
+        r#"{"nationalId":"12345678901","purpose":"callers"}"#,
+    ),
+    citizen("GET", "/api/v1/verifications", "verifications:read", About::Nothing, ""),
+    citizen("GET", "/api/v1/verifications/{id}", "verifications:read", About::Verification, ""),
+    citizen("GET", "/api/v1/registry/status", "registry:read", About::Nothing, ""),
+    citizen("GET", "/api/v1/sandbox/scenarios", "registry:read", About::Nothing, ""),
 ];
 
 /// Only the guard is judged here: the operator's routes answer to the operator token and to nothing else.
@@ -168,16 +194,17 @@ pub(super) fn guarded() -> impl Iterator<Item = &'static Route> {
 }
 
 impl Route {
-    /// The request without a credential, about what `client` has.
-    pub(super) fn ask(&self, client: &Client) -> Ask {
+    /// The request without a credential, about what is `known`.
+    pub(super) fn ask(&self, known: &Known) -> Ask {
         let path = match self.about {
-            About::Account => self.template.replace("{id}", &client.account),
-            About::Token => self.template.replace("{id}", &client.token_id),
+            About::Account => self.template.replace("{id}", &known.account),
+            About::Token => self.template.replace("{id}", &known.token_id),
+            About::Verification => self.template.replace("{id}", &known.verification),
             About::Nothing | About::AccountInBody => self.template.to_owned(),
         };
-        let ask = Ask::new(self.method, &path).header("idempotency-key", "callers");
+        let ask = Ask::new(self.method, &path).header("idempotency-key", "the callers");
         match self.about {
-            About::AccountInBody => ask.json(&json!({ "accountId": client.account })),
+            About::AccountInBody => ask.json(&json!({ "accountId": known.account })),
             _ if self.body.is_empty() => ask,
             _ => ask.json(&serde_json::from_str::<Value>(self.body).unwrap()),
         }

@@ -27,7 +27,7 @@ async fn a_tenant_sees_itself_and_its_settings(world: Arc<World>) {
     let before = world.state(&world.mine).await;
     let shown = world.send(Ask::get(TENANT).bearer(&key)).await.expect(200);
     let expected = json!({
-        "id": world.mine, "parent_id": null, "name": "Mine", "status": "active", "plan": "standard",
+        "id": world.mine, "parent_id": null, "name": "Mine", "status": "active", "plan": "enterprise",
         "live_approved": true, "created_at": "2026-05-28T20:26:40.000Z", "environment": "test",
         "settings": shown["settings"],
     });

@@ -1,0 +1,310 @@
+//! The rules of a verification. It runs through the spine, with its price, its audit row and its event.
+
+use std::sync::Arc;
+
+use base::id::TenantId;
+use base::{Code, Environment, Fault, Timestamp};
+use db::Tx;
+use kernel::secrets::Mac;
+use kernel::spine::{Audit, Idempotent, Price, Scope};
+use kernel::{Command, Ctx, Ending, Secrets, ledger, settings, subjects, tenancy};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::model::{
+    Channel, Disclosed, Filter, Findings, Matched, Outcome, Question, Reason, Verification, VerificationId,
+    judge,
+};
+
+use super::sandbox::{self, Word};
+use super::store::{self, NewRow};
+use super::{PURPOSE_REQUIRED, Settings, events};
+
+pub const VERIFY: Command = Command {
+    name: "citizen.verification.create",
+    scope: Scope::Key("verify:write"),
+    price: Price::UpTo(1),
+    audit: Audit::Always,
+    idempotent: Idempotent::Optional,
+};
+
+/// Every command of the service, for the generated list.
+pub const COMMANDS: &[&Command] = &[&VERIFY];
+
+/// The plan that the published API asks for.
+pub const PLAN: &str = "enterprise";
+
+/// When a caller should ask a registry again that was out of reach.
+const OUTAGE_RETRY_SECONDS: u32 = 5;
+/// What a sealed answer is, for its cipher.
+const ANSWER: &str = "citizen.answer";
+const DAY_US: i64 = 86_400_000_000;
+
+/// A question and what it takes to answer it.
+#[derive(Debug)]
+pub struct Verify {
+    pub question: Question,
+    pub settings: Settings,
+    pub secrets: Arc<Secrets>,
+}
+
+/// The answer to a verification, as it is given and saved.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Verified)]
+pub struct VerifiedView {
+    #[schema(example = "Verification completed")]
+    pub message: String,
+    /// Whether the answer was bought or given before, and is repeated free of charge.
+    pub cached: bool,
+    pub credit_deducted: bool,
+    pub data: VerifiedData,
+    /// Only for `verified`, and only if `disclose` is `record`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub citizen: Option<Disclosed>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedData {
+    #[schema(example = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9")]
+    pub id: String,
+    pub result: Outcome,
+    #[schema(example = "pre_employment")]
+    pub purpose: Option<String>,
+    pub channel: Channel,
+    #[schema(example = 1)]
+    pub credits_used: i64,
+    pub reason: Reason,
+    #[schema(example = "test")]
+    pub environment: String,
+    #[schema(value_type = String, format = DateTime, example = "2026-06-02T12:30:00.000Z")]
+    pub created_at: Timestamp,
+    #[schema(example = "emp-4471")]
+    pub reference: Option<String>,
+    /// Only when claims were sent and there was a record to compare them with.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none", default)]
+    pub matched: Option<Matched>,
+}
+
+impl VerifiedView {
+    /// The same answer given again: free of charge.
+    #[must_use]
+    pub fn repeated(mut self) -> Self {
+        (self.cached, self.credit_deducted, self.data.credits_used) = (true, false, 0);
+        self
+    }
+}
+
+/// What a question comes down to once it was answered.
+struct Answer {
+    reason: Reason,
+    findings: Findings,
+    /// The verification that was paid for, where this one repeats it.
+    cached_from: Option<String>,
+}
+
+/// By which a question is known without being stored.
+struct Macs {
+    subject: Mac,
+    query: Mac,
+}
+
+impl Macs {
+    fn of(ctx: &Ctx, input: &Verify) -> Self {
+        let question = &input.question;
+        Self {
+            subject: input.secrets.subject_mac("national_id", question.national_id.expose()),
+            query: input.secrets.subject_mac("citizen.question", &question.essence(ctx.environment)),
+        }
+    }
+}
+
+/// The plan is judged before the body; [`verify`] asks again, behind the locks.
+///
+/// # Errors
+/// [`Code::TenantInactive`] for a tenant on another plan; a database failure.
+pub fn ensure_enterprise(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> {
+    match tenancy::find(tx, tenant_id)?.plan.as_str() {
+        PLAN => Ok(()),
+        _ => Err(Fault::new(
+            Code::TenantInactive,
+            "This business is not on an enterprise plan. Please contact support to change it.",
+        )),
+    }
+}
+
+/// Answers from what the tenant bought before, or else asks the registry of the caller's environment.
+///
+/// # Errors
+/// A plan that does not allow it; a database failure.
+pub fn verify(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Verify) -> Result<Ending<VerifiedView>, Fault> {
+    ensure_enterprise(tx, ctx.tenant_id)?;
+    ensure_purpose(tx, ctx, &input.question)?;
+    let macs = Macs::of(ctx, input);
+    if let Some(answer) = bought(tx, ctx, input, &macs)? {
+        return Ok(Ending::Done(record(tx, ctx, input, &macs, answer)?));
+    }
+    match look_up(tx, ctx, input, &macs)? {
+        Word::Found(found) => {
+            let (reason, findings) = judge(&input.question, found);
+            let answer = Answer { reason, findings, cached_from: None };
+            Ok(Ending::Done(record(tx, ctx, input, &macs, answer)?))
+        }
+        Word::Unavailable => {
+            let reason = Reason::RegistryUnavailable;
+            let answer = Answer { reason, findings: Findings::default(), cached_from: None };
+            record(tx, ctx, input, &macs, answer)?;
+            Ok(Ending::Record(outage()))
+        }
+        Word::OutOfCredits => Err(Fault::new(
+            Code::InsufficientCredits,
+            "The wallet cannot pay for this verification. Top it up and try again.",
+        )),
+    }
+}
+
+fn ensure_purpose(tx: &mut Tx<'_>, ctx: &Ctx, question: &Question) -> Result<(), Fault> {
+    let is_said = question.purpose.as_deref().is_some_and(|purpose| !purpose.trim().is_empty());
+    if is_said || !settings::flag(tx, ctx.tenant_id, ctx.environment, &PURPOSE_REQUIRED)? {
+        return Ok(());
+    }
+    Err(Fault::invalid("purpose", "is required: this business asks for one with every verification"))
+}
+
+/// The final answer to the same question that this tenant bought, if it is young enough and its subject not erased.
+fn bought(tx: &mut Tx<'_>, ctx: &Ctx, input: &Verify, macs: &Macs) -> Result<Option<Answer>, Fault> {
+    let max_age_seconds = input.question.max_age_seconds;
+    if max_age_seconds == 0 {
+        return Ok(None);
+    }
+    let since = ctx.now.plus_seconds(-max_age_seconds);
+    let Some(bought) = store::bought(tx, ctx.tenant_id, &macs.query, since)? else { return Ok(None) };
+    let findings = match &bought.answer_sealed {
+        None => Some(Findings::default()),
+        Some(sealed) => {
+            let plain = subjects::open(tx, ctx.tenant_id, &input.secrets, &macs.subject, ANSWER, sealed)?;
+            plain.map(|plain| serde_json::from_slice(&plain).map_err(Fault::internal)).transpose()?
+        }
+    };
+    let cached_from = Some(bought.verification_id);
+    Ok(findings.map(|findings| Answer { reason: bought.reason, findings, cached_from }))
+}
+
+fn look_up(tx: &mut Tx<'_>, ctx: &Ctx, input: &Verify, macs: &Macs) -> Result<Word, Fault> {
+    match ctx.environment {
+        Environment::Test => {
+            let midnight = Timestamp::from_micros(ctx.now.micros() - ctx.now.micros().rem_euclid(DAY_US));
+            let had_outage = store::had_outage(tx, ctx, &macs.subject, midnight)?;
+            Ok(sandbox::ask(&input.question, ctx.now, had_outage))
+        }
+        Environment::Live => Ok(Word::Unavailable),
+    }
+}
+
+/// Writes the verification, and what the spine charges, audits and tells for it.
+fn record(
+    tx: &mut Tx<'_>,
+    ctx: &mut Ctx,
+    input: &Verify,
+    macs: &Macs,
+    answer: Answer,
+) -> Result<VerifiedView, Fault> {
+    let question = &input.question;
+    let id = VerificationId::new(ctx.now, ctx.random.id_bits());
+    let units = units(&answer, input.settings);
+    let credits_used = if units == 0 { 0 } else { ledger::price(tx, ctx.tenant_id, VERIFY.name)?.1 * units };
+    let outcome = answer.reason.outcome();
+    let row = NewRow {
+        id,
+        subject: &macs.subject,
+        query: &macs.query,
+        reason: answer.reason,
+        cached_from: answer.cached_from.clone(),
+        credits_used,
+        answer_sealed: sealed(tx, ctx, input, macs, &answer)?,
+    };
+    store::insert(tx, ctx, question, row)?;
+    ctx.charge(units);
+    ctx.target(id.text());
+    if let Some(purpose) = &question.purpose {
+        ctx.note(purpose.clone());
+    }
+    events::emit_verification(ctx, id, outcome, question);
+    Ok(VerifiedView {
+        message: "Verification completed".to_owned(),
+        cached: answer.cached_from.is_some(),
+        credit_deducted: credits_used > 0,
+        data: VerifiedData {
+            id: id.text(),
+            result: outcome,
+            purpose: question.purpose.clone(),
+            channel: question.channel,
+            credits_used,
+            reason: answer.reason,
+            environment: ctx.environment.name().to_owned(),
+            created_at: ctx.now,
+            reference: question.reference.clone(),
+            matched: answer.findings.matched,
+        },
+        citizen: answer.findings.citizen,
+    })
+}
+
+const fn units(answer: &Answer, settings: Settings) -> i64 {
+    match answer.reason.outcome() {
+        _ if answer.cached_from.is_some() => 0,
+        Outcome::ProviderError => 0,
+        Outcome::NotFound if !settings.charges_not_found => 0,
+        Outcome::NotFound | Outcome::Verified | Outcome::Failed => 1,
+    }
+}
+
+/// A repeated answer is not stored again: its row names the one that was bought.
+fn sealed(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    input: &Verify,
+    macs: &Macs,
+    answer: &Answer,
+) -> Result<Option<Vec<u8>>, Fault> {
+    if answer.cached_from.is_some() || answer.findings.is_empty() {
+        return Ok(None);
+    }
+    let plain = serde_json::to_vec(&answer.findings).map_err(Fault::internal)?;
+    subjects::seal(tx, ctx, &input.secrets, &macs.subject, ANSWER, &plain).map(Some)
+}
+
+fn outage() -> Fault {
+    Fault::unavailable("The registry cannot be reached just now. Nothing was charged. Please try again.")
+        .retry_after(OUTAGE_RETRY_SECONDS)
+}
+
+/// # Errors
+/// Not found, which another tenant's or environment's verification is too; a database failure.
+pub fn read(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    id: VerificationId,
+) -> Result<Verification, Fault> {
+    store::find(tx, tenant_id, environment, id)?.ok_or_else(|| Fault::not_found("verification"))
+}
+
+/// How many verifications pass a filter, and a page of them, the newest first.
+///
+/// # Errors
+/// A database failure.
+pub fn list(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    filter: &Filter,
+    (limit, offset): (i64, i64),
+) -> Result<(i64, Vec<Verification>), Fault> {
+    let total = store::count(tx, tenant_id, environment, filter)?;
+    if offset >= total {
+        return Ok((total, Vec::new()));
+    }
+    Ok((total, store::list(tx, tenant_id, environment, filter, (limit, offset))?))
+}

@@ -1,0 +1,421 @@
+//! What is asked, what is answered, and the pure step from a registry's word to a verdict.
+
+use std::fmt;
+
+use base::id::{NotAnId, parse_uuid, uuid_text, uuid_v7};
+use base::{Environment, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::matching::{FieldResult, Overall, match_name};
+use super::registry::{Found, Record, RecordStatus};
+
+pub const PURPOSE_LENGTH_MAX: usize = 255;
+pub const REFERENCE_LENGTH_MAX: usize = 128;
+pub const NAME_LENGTH_MAX: usize = 200;
+pub const MAX_AGE_SECONDS_DEFAULT: i64 = 86_400;
+/// A year.
+pub const MAX_AGE_SECONDS_MAX: i64 = 31_536_000;
+
+const NUMBER_LENGTH: usize = 11;
+
+/// A verification's id: a UUID in text, as it is published, stored and logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VerificationId(u128);
+
+impl VerificationId {
+    #[must_use]
+    pub fn new(at: Timestamp, random: u64) -> Self {
+        Self(uuid_v7(at, random))
+    }
+
+    #[must_use]
+    pub fn text(self) -> String {
+        uuid_text(self.0)
+    }
+
+    /// # Errors
+    /// [`NotAnId`] for a text that is no UUID.
+    pub fn parse(text: &str) -> Result<Self, NotAnId> {
+        parse_uuid(text).map(Self)
+    }
+}
+
+/// A national number: 11 ASCII digits. Its `Debug` says nothing: a number must not reach a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NationalId(String);
+
+impl NationalId {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_number = text.len() == NUMBER_LENGTH && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| Self(text.to_owned()))
+    }
+
+    /// The digits. Every call is a place to review.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// `*******0001`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        format!("*******{}", &self.0[NUMBER_LENGTH - 4..])
+    }
+}
+
+impl fmt::Debug for NationalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NationalId([redacted])")
+    }
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident $word:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+        #[schema(as = $name)]
+        pub enum $name { $(#[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.name() == text)
+            }
+        }
+    )*};
+}
+
+words! {
+    /// The published word for how a verification ended.
+    Outcome {
+        Verified "verified",
+        Failed "failed",
+        NotFound "not_found",
+        ProviderError "provider_error",
+    }
+    /// Why it ended so.
+    Reason {
+        Match "MATCH",
+        PartialMatch "PARTIAL_MATCH",
+        NoMatch "NO_MATCH",
+        DocumentNotFound "DOCUMENT_NOT_FOUND",
+        Deceased "DECEASED",
+        IdBlocked "ID_BLOCKED",
+        RegistryUnavailable "REGISTRY_UNAVAILABLE",
+    }
+    /// Who asked: a tenant's program, or a person in the portal.
+    Channel {
+        Api "api",
+        Portal "portal",
+    }
+    /// Whether a record is shown or only compared with the claims.
+    Disclose {
+        Record "record",
+        Match "match",
+    }
+}
+
+impl Reason {
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Match | Self::PartialMatch => Outcome::Verified,
+            Self::NoMatch | Self::Deceased | Self::IdBlocked => Outcome::Failed,
+            Self::DocumentNotFound => Outcome::NotFound,
+            Self::RegistryUnavailable => Outcome::ProviderError,
+        }
+    }
+}
+
+/// What the caller says about the person. Its `Debug` says nothing.
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Claims {
+    pub full_name: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub date_of_birth: Option<String>,
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claims([redacted])")
+    }
+}
+
+/// What a verification asks.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub national_id: NationalId,
+    pub claims: Option<Claims>,
+    pub disclose: Disclose,
+    pub purpose: Option<String>,
+    pub reference: Option<String>,
+    pub channel: Channel,
+    pub max_age_seconds: i64,
+}
+
+impl Question {
+    /// What two questions have in common that one answer serves. It names a person: only its MAC may be stored.
+    #[must_use]
+    pub fn essence(&self, environment: Environment) -> String {
+        let parts = (environment.name(), self.national_id.expose(), &self.claims, self.disclose);
+        serde_json::to_string(&parts).expect("text and no maps")
+    }
+}
+
+/// `YYYY-MM-DD`, a day that there was or will be.
+#[must_use]
+pub fn is_date(text: &str) -> bool {
+    let has_its_form = text.len() == 10
+        && text.bytes().enumerate().all(|(position, byte)| match position {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    has_its_form && format!("{text}T00:00:00Z").parse::<Timestamp>().is_ok()
+}
+
+/// What of a record is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Citizen)]
+pub struct Disclosed {
+    #[schema(example = "Example Citizen")]
+    pub full_name: String,
+    #[schema(example = "1990-01-01")]
+    pub date_of_birth: String,
+}
+
+impl fmt::Debug for Disclosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disclosed([redacted])")
+    }
+}
+
+/// How the claims agree with the record. Its `Debug` says nothing: explanations hold parts of names.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Match)]
+pub struct Matched {
+    /// `full`, `partial` or `none`: as the worst field.
+    #[schema(value_type = String, example = "full")]
+    pub overall: Overall,
+    /// 0 to 100: the worst field's.
+    #[schema(maximum = 100, example = 98)]
+    pub score: u8,
+    pub fields: MatchedFields,
+}
+
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MatchFields)]
+pub struct MatchedFields {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub full_name: Option<MatchedName>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub date_of_birth: Option<MatchedDate>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = NameMatch)]
+pub struct MatchedName {
+    /// `match`, `partial` or `no_match`.
+    #[schema(value_type = String, example = "match")]
+    pub result: FieldResult,
+    #[schema(maximum = 100, example = 98)]
+    pub score: u8,
+    /// Why, part of a name by part.
+    #[schema(example = json!(["maxamed = mohamed (alias)"]))]
+    pub explain: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DateMatch)]
+pub struct MatchedDate {
+    /// `match` or `no_match`.
+    #[schema(value_type = String, example = "match")]
+    pub result: FieldResult,
+}
+
+impl fmt::Debug for Matched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Matched({:?}, {})", self.overall, self.score)
+    }
+}
+
+impl fmt::Debug for MatchedFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MatchedFields([redacted])")
+    }
+}
+
+impl fmt::Debug for MatchedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MatchedName({:?}, {})", self.result, self.score)
+    }
+}
+
+impl Matched {
+    /// `None` where nothing was claimed.
+    fn of(fields: MatchedFields) -> Option<Self> {
+        let name = fields.full_name.as_ref().map(|name| (name.result, name.score));
+        let date = fields.date_of_birth.map(|date| (date.result, score_of_equal(date.result)));
+        let all = || name.into_iter().chain(date);
+        let overall = Overall::worst(all().map(|(result, _)| result))?;
+        let score = all().map(|(_, score)| score).min()?;
+        Some(Self { overall, score, fields })
+    }
+}
+
+const fn score_of_equal(result: FieldResult) -> u8 {
+    match result {
+        FieldResult::Match => 100,
+        FieldResult::Partial | FieldResult::NoMatch => 0,
+    }
+}
+
+/// What an answer says of the person: the part of it that is stored sealed.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Findings {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub citizen: Option<Disclosed>,
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none", default)]
+    pub matched: Option<Matched>,
+}
+
+impl Findings {
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.citizen.is_none() && self.matched.is_none()
+    }
+}
+
+/// A verification as it is stored.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    pub id: String,
+    pub environment: String,
+    pub national_id_masked: String,
+    pub result: Outcome,
+    pub reason: Reason,
+    pub purpose: Option<String>,
+    pub channel: Channel,
+    pub reference: Option<String>,
+    pub is_cached: bool,
+    pub credits_used: i64,
+    pub created_at: Timestamp,
+}
+
+/// Which verifications are listed.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub result: Option<Outcome>,
+    pub purpose: Option<String>,
+    pub channel: Option<Channel>,
+    pub reference: Option<String>,
+    /// The first moment that is in, and the first that is not.
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Filter {
+    /// Result, purpose and channel; an empty text for one that does not matter.
+    #[must_use]
+    pub fn texts(&self) -> (&'static str, &str, &'static str) {
+        let result = self.result.map_or("", Outcome::name);
+        (result, self.purpose.as_deref().unwrap_or_default(), self.channel.map_or("", Channel::name))
+    }
+}
+
+/// What a registry's word means for a question.
+#[must_use]
+pub fn judge(question: &Question, found: Found) -> (Reason, Findings) {
+    let record = match found {
+        Found::Unknown => return (Reason::DocumentNotFound, Findings::default()),
+        Found::Record(record) => record,
+    };
+    match record.status {
+        RecordStatus::Deceased => (Reason::Deceased, Findings::default()),
+        RecordStatus::Blocked => (Reason::IdBlocked, Findings::default()),
+        RecordStatus::Active => {
+            let matched = question.claims.as_ref().and_then(|claims| compare(claims, &record));
+            let reason = matched.as_ref().map_or(Reason::Match, |matched| match matched.overall {
+                Overall::Full => Reason::Match,
+                Overall::Partial => Reason::PartialMatch,
+                Overall::None => Reason::NoMatch,
+            });
+            let is_shown = reason.outcome() == Outcome::Verified;
+            let citizen = if is_shown { disclosed(question, record) } else { None };
+            (reason, Findings { citizen, matched })
+        }
+    }
+}
+
+fn compare(claims: &Claims, record: &Record) -> Option<Matched> {
+    let full_name = claims.full_name.as_ref().map(|claimed| {
+        let name = match_name(claimed, &record.full_name);
+        MatchedName { result: name.result, score: name.score, explain: name.explain }
+    });
+    let date_of_birth = claims
+        .date_of_birth
+        .as_ref()
+        .map(|claimed| MatchedDate { result: FieldResult::equal(*claimed == record.date_of_birth) });
+    Matched::of(MatchedFields { full_name, date_of_birth })
+}
+
+fn disclosed(question: &Question, record: Record) -> Option<Disclosed> {
+    match question.disclose {
+        Disclose::Record => {
+            Some(Disclosed { full_name: record.full_name, date_of_birth: record.date_of_birth })
+        }
+        Disclose::Match => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_eleven_ascii_digits_and_shows_its_last_four() {
+        let number = NationalId::parse("10000000001").unwrap();
+        assert_eq!(number.masked(), "*******0001");
+        assert_eq!(format!("{number:?}"), "NationalId([redacted])");
+        for text in [
+            "",
+            "1000000000",
+            "100000000011",
+            "1000000000a",
+            "1000000000\u{661}",
+            " 1000000000",
+            "+1000000000",
+        ] {
+            assert_eq!(NationalId::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_a_day_of_the_calendar() {
+        for text in ["1990-01-01", "2000-02-29", "2024-02-29", "1900-02-28", "9998-12-31"] {
+            assert!(is_date(text), "{text}");
+        }
+        for text in [
+            "",
+            "1990-1-1",
+            "1990-02-30",
+            "1900-02-29",
+            "1990-13-01",
+            "1990-00-10",
+            "01-01-1990",
+            "1990/01/01",
+            "1990-01-01T",
+        ] {
+            assert!(!is_date(text), "{text}");
+        }
+    }
+}
