@@ -54,10 +54,15 @@ fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
         let count = steps.time("openapi", openapi::validate)?;
         println!("{count} documents are OpenAPI 3.1");
     }
-    steps.cargo("tests", tests(cluster.as_ref(), &["--workspace"]))?;
-    if let Some(cluster) = &cluster {
-        let mut command =
-            tests(Some(cluster), &["--package", "db", "--package", "kernel", "--package", "it", "postgres"]);
+    let template = match &cluster {
+        Some(cluster) => Some(steps.time("schema", || cluster.template(&built("attestry", Profile::Debug)))?),
+        None => None,
+    };
+    let servers = cluster.as_ref().zip(template.as_deref());
+    steps.cargo("tests", tests(servers, &["--workspace"]))?;
+    if servers.is_some() {
+        let packages = ["--package", "db", "--package", "kernel", "--package", "it", "postgres"];
+        let mut command = tests(servers, &packages);
         command.env(settings::ISOLATION, "serializable");
         steps.cargo("tests, serializable", command)?;
     }
@@ -101,7 +106,8 @@ fn check_dependencies() -> Result<()> {
     if command.status()?.success() { Ok(()) } else { Err("cargo deny found something".into()) }
 }
 
-fn tests(cluster: Option<&Cluster>, packages: &[&str]) -> Command {
+/// Runs tests, on PostgreSQL too where there is a cluster with a template database.
+fn tests(servers: Option<(&Cluster, &str)>, packages: &[&str]) -> Command {
     let mut command = if apt::has("cargo-nextest") {
         let quiet = ["--status-level", "fail", "--no-fail-fast", "--no-tests", "pass"];
         cargo(["nextest", "run", "--locked", "--cargo-quiet"].into_iter().chain(quiet))
@@ -109,10 +115,11 @@ fn tests(cluster: Option<&Cluster>, packages: &[&str]) -> Command {
         cargo(["test", "--locked", "--quiet", "--no-fail-fast", "--tests"])
     };
     command.args(packages).env(settings::BINARY, built("attestry", Profile::Debug));
-    match cluster {
-        Some(cluster) => {
-            command.env(settings::POSTGRES, cluster.admin_url()).env_remove(settings::SQLITE_ONLY)
-        }
+    match servers {
+        Some((cluster, template)) => command
+            .env(settings::POSTGRES, cluster.admin_url())
+            .env(settings::TEMPLATE, template)
+            .env_remove(settings::SQLITE_ONLY),
         None => command.env(settings::SQLITE_ONLY, "1").env_remove(settings::POSTGRES),
     };
     command

@@ -157,6 +157,25 @@ impl Cluster {
         Database::create(&self.admin_url())
     }
 
+    /// Makes a database with the schema of `binary`, to make others from, and gives its name.
+    ///
+    /// # Errors
+    /// The cluster does not answer, or the binary cannot migrate.
+    pub fn template(&self, binary: &Path) -> Result<String> {
+        let name = "schema";
+        run_sql(&self.admin_url(), &format!("CREATE DATABASE {name}"))?;
+        let url = replace_database(&self.admin_url(), name);
+        let data = Folder::within(&std::env::temp_dir())?;
+        let output =
+            Command::new(binary).args(["migrate", "--database", &url, "--data"]).arg(data.path()).output()?;
+        if !output.status.success() {
+            return Err(format!("migrate failed: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        // Each test has root secrets of its own, and the first to start decides which are the right ones.
+        run_sql(&url, "DELETE FROM secret_check")?;
+        Ok(name.to_owned())
+    }
+
     /// Such as `15.14`.
     ///
     /// # Errors
@@ -202,9 +221,14 @@ impl Database {
     /// # Errors
     /// The cluster does not answer.
     pub fn create(admin_url: &str) -> Result<Self> {
+        Self::create_from(admin_url, "template1")
+    }
+
+    /// A copy of another database, which nobody may be connected to.
+    fn create_from(admin_url: &str, template: &str) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let name = format!("it_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        run_sql(admin_url, &format!("CREATE DATABASE {name}"))?;
+        run_sql(admin_url, &format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
         Ok(Self { admin_url: admin_url.to_owned(), name })
     }
 
@@ -237,6 +261,20 @@ pub fn for_test() -> Option<Database> {
         settings::SQLITE_ONLY,
     );
     None
+}
+
+/// The same with the schema of this build where the run has made a template: to migrate takes longer than most tests.
+///
+/// # Panics
+/// As [`for_test`].
+#[must_use]
+pub fn migrated_for_test() -> Option<Database> {
+    match (settings::variable(settings::POSTGRES), settings::variable(settings::TEMPLATE)) {
+        (Some(url), Some(template)) => {
+            Some(Database::create_from(&url, &template).expect("the cluster of this run answers"))
+        }
+        _ => for_test(),
+    }
 }
 
 /// Runs one statement and gives its output, unaligned, without headers.

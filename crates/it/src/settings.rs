@@ -8,6 +8,8 @@ pub const POSTGRES: &str = "ATTESTRY_TEST_POSTGRES";
 pub const SQLITE_ONLY: &str = "ATTESTRY_TEST_SQLITE_ONLY";
 /// `serializable` makes the tests ask for that isolation instead of READ COMMITTED.
 pub const ISOLATION: &str = "ATTESTRY_TEST_ISOLATION";
+/// The name of a database with the newest schema and no rows, to make others from.
+pub const TEMPLATE: &str = "ATTESTRY_TEST_TEMPLATE";
 /// The binary under test; without it, it is built first.
 pub const BINARY: &str = "ATTESTRY_TEST_BINARY";
 

@@ -61,7 +61,7 @@ impl World {
                 (Source::Sqlite { folder: folder.path().join("data") }, Home::Folder { _folder: folder })
             }
             Engine::Postgres => {
-                let database = postgres::for_test()?;
+                let database = postgres::migrated_for_test()?;
                 (
                     Source::Postgres { url: Secret::new(database.url()) },
                     Home::Database { _database: database },
