@@ -34,4 +34,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0005_citizen.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 6,
+        name: "registry",
+        template: include_str!("../../../migrations/0006_registry.sql"),
+        oldest_binary: 1,
+    },
 ];

@@ -17,6 +17,8 @@ pub struct Ask {
     pub token: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: Option<Value>,
+    /// CSV instead of a JSON body.
+    pub csv: Option<Bytes>,
 }
 
 /// An answer: its status and its JSON, or its text where it is none.
@@ -37,6 +39,7 @@ impl Ask {
             token: token.to_owned(),
             headers: Vec::new(),
             body: None,
+            csv: None,
         }
     }
 
@@ -58,14 +61,15 @@ impl Ask {
         for (name, value) in self.headers {
             builder = builder.header(name, value);
         }
-        let body = match self.body {
-            Some(body) => {
-                builder = builder.header(header::CONTENT_TYPE, "application/json");
-                body.to_string()
-            }
-            None => String::new(),
+        let (content_type, body) = match (self.csv, self.body) {
+            (Some(csv), _) => (Some("text/csv"), csv),
+            (None, Some(body)) => (Some("application/json"), Bytes::from(body.to_string())),
+            (None, None) => (None, Bytes::new()),
         };
-        builder.body(Full::new(Bytes::from(body))).map_err(Fault::internal)
+        if let Some(content_type) = content_type {
+            builder = builder.header(header::CONTENT_TYPE, content_type);
+        }
+        builder.body(Full::new(body)).map_err(Fault::internal)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Background work of a node: expired holds, old Idempotency-Keys, metrics upkeep.
+//! Background work of a node: expired holds, old Idempotency-Keys, replaced registries, metrics upkeep.
 //!
 //! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
 
@@ -9,6 +9,7 @@ use base::Fault;
 use base::id::{RequestId, TenantId};
 use kernel::{Actor, Ctx, Kernel, idempotency, ledger, tenancy};
 use metrics_exporter_prometheus::PrometheusHandle;
+use services::citizen::registry::imported;
 use tokio::sync::watch;
 
 const ROUND: Duration = Duration::from_secs(30);
@@ -57,11 +58,18 @@ async fn idle() {
     tokio::time::sleep(ROUND).await;
 }
 
-/// One round over all tenants. A tenant whose rows cannot be swept is logged, and the others get their turn.
+/// One round over all tenants, and over what is left of registries that were replaced.
 ///
 /// # Errors
 /// When the database is away or takes no writes: the next round goes on.
 pub async fn sweep(kernel: &Kernel) -> Result<(), Fault> {
+    let tenants = sweep_tenants(kernel).await;
+    imported::sweep(kernel).await?;
+    tenants
+}
+
+/// A tenant whose rows cannot be swept is logged, and the others get their turn.
+async fn sweep_tenants(kernel: &Kernel) -> Result<(), Fault> {
     let mut after: Option<TenantId> = None;
     loop {
         let page = kernel.db.read(move |tx| tenancy::list(tx, after, TENANTS_A_PAGE)).await?;

@@ -14,7 +14,13 @@ use kernel::settings::Setting;
 /// Every command of every service, for the generated list: a price change is a visible diff.
 #[must_use]
 pub fn commands() -> Vec<&'static Command> {
-    [citizen::command::COMMANDS, platform::command::COMMANDS, quota::command::COMMANDS].concat()
+    [
+        citizen::command::COMMANDS,
+        citizen::registry::imported::COMMANDS,
+        platform::command::COMMANDS,
+        quota::command::COMMANDS,
+    ]
+    .concat()
 }
 
 /// What the services declare about keys and settings.
@@ -46,5 +52,5 @@ pub fn statements() -> Vec<&'static str> {
 /// Statements that PostgreSQL alone runs.
 #[must_use]
 pub fn postgres_statements() -> Vec<&'static str> {
-    quota::postgres_statements()
+    [citizen::postgres_statements(), quota::postgres_statements()].concat()
 }

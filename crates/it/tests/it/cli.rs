@@ -2,6 +2,7 @@
 
 mod effects;
 mod install;
+mod registry;
 mod serving;
 mod wrong_calls;
 

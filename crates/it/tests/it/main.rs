@@ -17,5 +17,6 @@ mod operations;
 mod platform;
 mod quota;
 mod races;
+mod registry;
 mod sql_table;
 mod tidy;

@@ -4,6 +4,7 @@
 //! revoked meanwhile, the next of its sequence is made.
 
 mod demo;
+mod registry;
 mod tour;
 
 use base::Fault;
@@ -39,6 +40,7 @@ pub async fn run(config: Config, app: App, is_quiet: bool) -> Result<(), Fault> 
         listener.local_addr().map(|address| address.to_string()).map_err(Fault::internal)
     };
     let (public, operator) = (local(&listeners.public)?, local(&listeners.operator)?);
+    registry::ensure(&app).await?;
     let line = Line {
         base_url: format!("http://{public}"),
         admin_url: format!("http://{operator}"),

@@ -7,6 +7,7 @@ mod guard;
 mod keys;
 mod ledger;
 mod quota;
+mod registry;
 mod seed;
 mod system;
 mod tenants;
@@ -57,6 +58,11 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(quota::list_tokens, quota::create_token)))
         .routes(guarded(routes!(quota::revoke_token)))
         .routes(guarded(routes!(quota::rotate_token)))
+        .routes(guarded(routes!(registry::list, registry::begin)))
+        .routes(guarded(routes!(registry::append)))
+        .routes(guarded(routes!(registry::merge)))
+        .routes(guarded(routes!(registry::finish)))
+        .routes(guarded(routes!(registry::abort)))
         .routes(guarded(routes!(seed::seed)))
         .routes(guarded(routes!(ledger::check)))
         .routes(guarded(routes!(ledger::summary)))

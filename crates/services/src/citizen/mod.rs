@@ -73,5 +73,9 @@ impl Citizen {
 }
 
 pub(crate) fn statements() -> Vec<&'static str> {
-    store::STATEMENTS.to_vec()
+    [store::STATEMENTS.to_vec(), registry::statements()].concat()
+}
+
+pub(crate) fn postgres_statements() -> Vec<&'static str> {
+    registry::postgres_statements()
 }

@@ -99,7 +99,8 @@ fn the_pepper_is_rotated_without_losing_a_key() {
     assert_eq!(verify(&server, &token).status, 200, "a token made with the first pepper still passes");
 
     let audit = cli.json("audit list");
-    let rows = audit["data"].as_array().unwrap();
+    let is_activation = |row: &&serde_json::Value| row["action"] == "platform.secret.activate";
+    let rows: Vec<_> = audit["data"].as_array().unwrap().iter().filter(is_activation).collect();
     assert_eq!(rows.len(), 1, "refusals change nothing: {audit}");
     assert_eq!(
         (&rows[0]["action"], &rows[0]["actorId"]),

@@ -8,6 +8,7 @@ mod credit;
 mod key;
 mod ledger;
 mod openapi;
+mod registry;
 mod secrets;
 mod system;
 mod tenant;
@@ -38,6 +39,8 @@ pub(super) enum Operate {
     Token(Noun<token::Verb>),
     /// A tenant's credits: grant, show
     Credit(Noun<credit::Verb>),
+    /// The registry of citizens: import, status, abort, sample
+    Registry(Noun<registry::Verb>),
     /// The audit log: list
     Audit(Noun<audit::Verb>),
     /// The ledger: check, summary
@@ -74,6 +77,7 @@ pub(super) fn run(config: &Config, operate: Operate) -> Result<ExitCode, Fault> 
         Operate::Account(Noun { common, verb }) => call(common, verb.job()),
         Operate::Token(Noun { common, verb }) => call(common, verb.job()),
         Operate::Credit(Noun { common, verb }) => call(common, verb.job()),
+        Operate::Registry(Noun { common, verb }) => registry::run(config, &common, verb),
         Operate::Audit(Noun { common, verb }) => call(common, verb.job()),
         Operate::Ledger(Noun { common, verb }) => call(common, verb.job()),
         Operate::Doctor(system::Doctor { common }) => call(common, system::doctor()),
