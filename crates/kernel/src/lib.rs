@@ -18,6 +18,7 @@ pub mod settings;
 pub mod spine;
 pub mod subjects;
 pub mod tenancy;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -76,6 +77,7 @@ pub fn statements() -> Vec<&'static str> {
         subjects::STATEMENTS,
         settings::STATEMENTS,
         tenancy::STATEMENTS,
+        usage::STATEMENTS,
     ]
     .concat()
 }

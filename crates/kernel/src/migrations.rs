@@ -40,4 +40,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0006_registry.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 7,
+        name: "usage",
+        template: include_str!("../../../migrations/0007_usage.sql"),
+        oldest_binary: 1,
+    },
 ];

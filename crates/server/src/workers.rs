@@ -1,4 +1,5 @@
-//! Background work of a node: expired holds, old Idempotency-Keys, replaced registries, metrics upkeep.
+//! Background work of a node: expired holds, old Idempotency-Keys, usage by the hour, replaced registries, metrics
+//! upkeep.
 //!
 //! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
 
@@ -7,6 +8,7 @@ use std::time::Duration;
 use base::Environment;
 use base::Fault;
 use base::id::{RequestId, TenantId};
+use kernel::usage::{self, Source};
 use kernel::{Actor, Ctx, Kernel, idempotency, ledger, tenancy};
 use metrics_exporter_prometheus::PrometheusHandle;
 use services::citizen::registry::imported;
@@ -16,6 +18,7 @@ const ROUND: Duration = Duration::from_secs(30);
 const TENANTS_A_PAGE: i64 = 200;
 /// Rows of one transaction, so that requests get their turn in between.
 const CHUNK: i64 = 500;
+const CHUNK_SUMS: usize = 500;
 
 /// Who does the background work of an installation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,19 +93,54 @@ async fn sweep_tenants(kernel: &Kernel) -> Result<(), Fault> {
 }
 
 /// Looks without a lock first: with nothing due, no write transaction is opened.
-async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault>; 2] {
+async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault>; 3] {
     let now = kernel.clock.now();
     let look = move |tx: &mut db::Tx<'_>| {
-        Ok((ledger::is_any_due(tx, tenant_id, now)?, idempotency::has_old(tx, tenant_id, now)?))
+        let (holds, replies) =
+            (ledger::is_any_due(tx, tenant_id, now)?, idempotency::has_old(tx, tenant_id, now)?);
+        let mut sources = Vec::new();
+        for &source in services::USAGE {
+            if usage::is_due(tx, tenant_id, source, now)? {
+                sources.push(source);
+            }
+        }
+        Ok((holds, replies, sources))
     };
-    let (has_holds, has_replies) = match kernel.db.read(look).await {
+    let (has_holds, has_replies, sources) = match kernel.db.read(look).await {
         Ok(found) => found,
-        Err(fault) => return [Err(fault), Ok(())],
+        Err(fault) => return [Err(fault), Ok(()), Ok(())],
     };
     [
         if has_holds { expire_holds(kernel, tenant_id).await } else { Ok(()) },
         if has_replies { forget_replies(kernel, tenant_id).await } else { Ok(()) },
+        fold_usage(kernel, tenant_id, sources).await,
     ]
+}
+
+/// Batch after batch until every row that is old enough is in the sums, or another node does the same.
+async fn fold_usage(
+    kernel: &Kernel,
+    tenant_id: TenantId,
+    sources: Vec<&'static Source>,
+) -> Result<(), Fault> {
+    for source in sources {
+        while fold_batch(kernel, tenant_id, source).await? {}
+    }
+    Ok(())
+}
+
+/// Whether there may be more to do.
+async fn fold_batch(kernel: &Kernel, tenant_id: TenantId, source: &'static Source) -> Result<bool, Fault> {
+    let now = kernel.clock.now();
+    let planned = kernel.db.read(move |tx| usage::plan(tx, tenant_id, source, now)).await?;
+    let Some(batch) = planned else { return Ok(false) };
+    for step in batch.steps(CHUNK_SUMS) {
+        let is_written = kernel.db.write(tenant_id, move |tx| usage::apply(tx, &step, now)).await?;
+        if !is_written {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn expire_holds(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {

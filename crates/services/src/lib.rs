@@ -10,6 +10,7 @@ pub mod quota;
 use base::Service;
 use kernel::Command;
 use kernel::settings::Setting;
+use kernel::usage::Source;
 
 /// Every command of every service, for the generated list: a price change is a visible diff.
 #[must_use]
@@ -24,7 +25,10 @@ pub fn commands() -> Vec<&'static Command> {
 }
 
 /// What the services declare about keys and settings.
-pub const CATALOG: platform::Catalog = platform::Catalog { scopes, settings };
+pub const CATALOG: platform::Catalog = platform::Catalog { scopes, settings, usage: USAGE };
+
+/// How the calls of each service are counted.
+pub const USAGE: &[&Source] = &[&citizen::usage::SOURCE, &quota::usage::SOURCE];
 
 /// Every scope of a service that has scopes; none elsewhere.
 #[must_use]

@@ -20,3 +20,4 @@ mod races;
 mod registry;
 mod sql_table;
 mod tidy;
+mod usage;

@@ -11,6 +11,7 @@ mod registry;
 mod seed;
 mod system;
 mod tenants;
+mod usage;
 
 use kernel::Command;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -66,6 +67,7 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(seed::seed)))
         .routes(guarded(routes!(ledger::check)))
         .routes(guarded(routes!(ledger::summary)))
+        .routes(guarded(routes!(usage::get)))
         .routes(guarded(routes!(system::doctor)))
         .routes(guarded(routes!(system::migrations)))
         .routes(guarded(routes!(system::activate_pepper)))

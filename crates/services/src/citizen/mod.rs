@@ -18,6 +18,7 @@ pub mod model;
 pub mod registry;
 pub mod sandbox;
 mod store;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ impl Citizen {
 }
 
 pub(crate) fn statements() -> Vec<&'static str> {
-    [store::STATEMENTS.to_vec(), registry::statements()].concat()
+    [store::STATEMENTS.to_vec(), registry::statements(), usage::STATEMENTS.to_vec()].concat()
 }
 
 pub(crate) fn postgres_statements() -> Vec<&'static str> {

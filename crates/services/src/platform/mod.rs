@@ -18,6 +18,7 @@ use base::{Fault, Service};
 use kernel::Kernel;
 use kernel::settings::Setting;
 use kernel::spine::{Call, lineage_gate};
+use kernel::usage::Source;
 
 use command::{KeyView, RevokedKey, StatusChange, TenantView};
 
@@ -42,6 +43,8 @@ pub struct Catalog {
     pub scopes: fn(Service) -> &'static [&'static str],
     /// Every setting that a tenant may change.
     pub settings: fn() -> Vec<&'static Setting>,
+    /// How the calls of each service are counted.
+    pub usage: &'static [&'static Source],
 }
 
 /// What the handlers of this service share. Cheap to clone.

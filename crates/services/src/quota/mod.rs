@@ -18,6 +18,7 @@ mod flush;
 mod index;
 pub mod model;
 mod store;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ impl Quota {
 }
 
 pub(crate) fn statements() -> Vec<&'static str> {
-    [store::STATEMENTS, flush::STATEMENTS].concat()
+    [store::STATEMENTS, flush::STATEMENTS, usage::STATEMENTS].concat()
 }
 
 pub(crate) fn postgres_statements() -> Vec<&'static str> {

@@ -114,6 +114,7 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/errors/unavailable"),
     platform("GET", "/platform/v1/tenant", "tenant:read", About::Nothing, "", 200),
     platform("PATCH", "/platform/v1/tenant", "tenant:write", About::Nothing, r#"{"settings":{}}"#, 200),
+    platform("GET", "/platform/v1/usage", "usage:read", About::Nothing, "", 200),
     Route {
         method: "POST",
         template: "/v1/verify",
@@ -126,6 +127,7 @@ pub(super) const PUBLIC: &[Route] = &[
     quota("GET", "/v1/accounts/{id}", "accounts:read", About::Account, "", 200),
     quota("PATCH", "/v1/accounts/{id}", "accounts:write", About::Account, r#"{"name":"Other"}"#, 200),
     quota("POST", "/v1/accounts/{id}/credits", "accounts:write", About::Account, r#"{"points":5}"#, 200),
+    quota("GET", "/v1/accounts/{id}/usage", "accounts:read", About::Account, "", 200),
     quota("POST", "/v1/tokens", "tokens:write", About::AccountInBody, "{}", 201),
     quota("POST", "/v1/tokens/verify", "tokens:verify", About::Nothing, r#"{"items":[{"token":"x"}]}"#, 200),
     quota("POST", "/v1/tokens/{id}/rotate", "tokens:write", About::Token, "", 201),
@@ -177,6 +179,7 @@ pub(super) const OPERATOR: &[(&str, &str)] = &[
     ("POST", "/operator/v1/seed"),
     ("GET", "/operator/v1/ledger/check"),
     ("GET", "/operator/v1/ledger/summary"),
+    ("GET", "/operator/v1/usage"),
     ("GET", "/operator/v1/doctor"),
     ("GET", "/operator/v1/migrations"),
     ("POST", "/operator/v1/secrets/activate"),

@@ -220,3 +220,36 @@ fn keys_of_every_service_have_their_published_prefixes_and_are_shown_once() {
     let listed = cli.ok(&format!("key list --tenant {}", server.tenant()));
     assert!(!listed.contains("qash_secret_live_"), "{listed}");
 }
+
+#[test]
+fn usage_is_shown_as_a_table_and_a_wrong_call_says_how_to_do_it_right() {
+    let (_folder, launch, server) = server();
+    let cli = Cli::new(&launch.data);
+    let made = make(&cli);
+    let Made { tenant, account, .. } = &made;
+    let empty = cli.ok(&format!("usage --tenant {tenant}"));
+    assert!(empty.contains("No calls in this time."), "{empty}");
+    for _ in 0..2 {
+        assert_eq!(verify(&server, &made.token).status, 200);
+    }
+    let of_account = format!("usage --tenant {tenant} --account {account} --bucket day --service quota");
+    let shown = cli.ok(&of_account);
+    let mut lines = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(
+        lines.next().unwrap(),
+        ["START", "SERVICE", "OUTCOME", "CALLS", "CREDITS", "POINTS"],
+        "{shown}"
+    );
+    assert_eq!(lines.next().unwrap()[1..], ["quota", "passed", "2", "0", "2"], "{shown}");
+    assert_eq!(cli.json(&of_account)["data"][0]["calls"], 2);
+    for (line, hint) in [
+        ("--service nonsense", "must be one of citizen, identity"),
+        ("--from yesterday", "must be an RFC 3339 time"),
+        ("--from 2020-01-01T00:00:00Z", "at most 31 days before to; ask in several calls (--from)"),
+        ("--bucket week", "possible values: hour, day"),
+        ("--account tn_1", "must be acc_"),
+    ] {
+        let said = cli.run(&format!("usage --tenant {tenant} {line}"));
+        assert!(said.code != 0 && said.stderr.contains(hint), "{line}: {said:?}");
+    }
+}

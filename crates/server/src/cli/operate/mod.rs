@@ -13,6 +13,7 @@ mod secrets;
 mod system;
 mod tenant;
 mod token;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ pub(super) enum Operate {
     Audit(Noun<audit::Verb>),
     /// The ledger: check, summary
     Ledger(Noun<ledger::Verb>),
+    /// Count a tenant's calls, or a quota account's, by hour or day
+    Usage(Box<usage::Usage>),
     /// Say what is wrong with this node, if anything
     Doctor(system::Doctor),
     /// Bring the database up to date, and show what was applied
@@ -80,6 +83,10 @@ pub(super) fn run(config: &Config, operate: Operate) -> Result<ExitCode, Fault> 
         Operate::Registry(Noun { common, verb }) => registry::run(config, &common, verb),
         Operate::Audit(Noun { common, verb }) => call(common, verb.job()),
         Operate::Ledger(Noun { common, verb }) => call(common, verb.job()),
+        Operate::Usage(usage) => {
+            let job = usage.job();
+            call(usage.common, job)
+        }
         Operate::Doctor(system::Doctor { common }) => call(common, system::doctor()),
         Operate::Migrate(system::Migrate { common }) => {
             let runtime = super::runtime()?;

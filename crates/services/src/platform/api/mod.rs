@@ -1,12 +1,15 @@
 //! The wire of platform: what a tenant sees of itself, and manages.
 
 mod tenant;
+mod usage;
 
 use base::{KeyKind, Service};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use web::{About, Api, Guard, Handlers, Owned, problem, routes};
 
 use super::Platform;
+
+pub use usage::{UsageList, UsageQuery};
 
 const ABOUT: About = About {
     service: "platform",
@@ -35,10 +38,14 @@ pub fn api(platform: Platform) -> Api {
 
 /// The same without a kernel, each path's handlers behind `guarded`: for its document.
 pub fn described(guarded: impl Fn(Handlers<Platform>) -> Handlers<Platform>) -> Api<Platform> {
-    Api::new(ABOUT).routes(guarded(routes!(tenant::get, tenant::patch))).describe(|document| {
-        let scheme =
-            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`at_test_…` or `at_live_…`"));
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("platform", SecurityScheme::Http(scheme.build()));
-    })
+    Api::new(ABOUT)
+        .routes(guarded(routes!(tenant::get, tenant::patch)))
+        .routes(guarded(routes!(usage::get)))
+        .describe(|document| {
+            let scheme = HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("`at_test_…` or `at_live_…`"));
+            let components = document.components.get_or_insert_default();
+            components.add_security_scheme("platform", SecurityScheme::Http(scheme.build()));
+        })
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod bulk;
 mod dialect;
 mod tokens;
+mod usage;
 mod verify;
 
 use base::{KeyKind, Service};
@@ -42,6 +43,7 @@ pub fn described(guarded: impl Fn(Handlers<Quota>) -> Handlers<Quota>) -> Api<Qu
         .routes(guarded(routes!(accounts::create)))
         .routes(guarded(routes!(accounts::get, accounts::patch)))
         .routes(guarded(routes!(accounts::top_up)))
+        .routes(guarded(routes!(usage::get)))
         .routes(guarded(routes!(tokens::create)))
         .routes(guarded(routes!(bulk::verify_many)))
         .routes(guarded(routes!(tokens::rotate)))
