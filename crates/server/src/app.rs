@@ -9,7 +9,7 @@ use base::id::RequestId;
 use db::{Db, Settings, Source};
 use kernel::migrations::MIGRATIONS;
 use kernel::{Clock, Kernel, Random, Secrets, tenancy};
-use services::citizen::{self, Citizen};
+use services::citizen::{self, Citizen, Outside};
 use services::platform::Platform;
 use services::quota::Quota;
 use services::{platform, quota};
@@ -57,6 +57,7 @@ impl App {
     /// # Errors
     /// A pepper that this process lacks; a database failure.
     pub fn over(kernel: Kernel, settings: EdgeSettings) -> Result<Self, Fault> {
+        let kernel = kernel.with_renderers(services::renderers());
         let secrets = Arc::clone(&kernel.secrets);
         kernel
             .db
@@ -66,7 +67,7 @@ impl App {
             kernel.secrets.activate_pepper(version)?;
         }
         Ok(Self {
-            citizen: Citizen::new(&kernel, citizen::Settings::default()),
+            citizen: Citizen::new(&kernel, citizen::Settings::default(), Outside::default()),
             quota: Quota::new(&kernel),
             kernel,
             settings,

@@ -10,6 +10,7 @@ pub mod quota;
 use base::Service;
 use kernel::Command;
 use kernel::settings::Setting;
+use kernel::spine::Renderers;
 use kernel::usage::Source;
 
 /// Every command of every service, for the generated list: a price change is a visible diff.
@@ -45,6 +46,12 @@ pub fn scopes(service: Service) -> &'static [&'static str] {
 #[must_use]
 pub fn settings() -> Vec<&'static Setting> {
     [kernel::settings::SETTINGS, citizen::SETTINGS].concat()
+}
+
+/// The services whose webhooks have a form of their own for what happens to a wallet.
+#[must_use]
+pub fn renderers() -> Renderers {
+    vec![(Service::Citizen, citizen::events::credit_body)]
 }
 
 /// Every statement of every service that runs on both engines, for the test that prepares them.

@@ -6,19 +6,19 @@ use base::id::TenantId;
 use base::{Code, Environment, Fault, Timestamp};
 use db::Tx;
 use kernel::secrets::Mac;
-use kernel::spine::{Audit, Idempotent, Price, Scope};
+use kernel::spine::{Audit, Claimed, Idempotent, Price, Scope};
 use kernel::{Command, Ctx, Ending, Secrets, ledger, settings, subjects, tenancy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{
-    Channel, Disclosed, Filter, Findings, Matched, Outcome, Question, Reason, Verification, VerificationId,
-    judge,
+    Channel, Disclosed, Filter, Findings, Matched, NationalId, Outcome, Question, Reason, Verification,
+    VerificationId, judge,
 };
 
 use super::sandbox::{self, Word};
 use super::store::{self, NewRow};
-use super::{PURPOSE_REQUIRED, Settings, events};
+use super::{Outside, PURPOSE_REQUIRED, Settings, events};
 
 pub const VERIFY: Command = Command {
     name: "citizen.verification.create",
@@ -46,6 +46,8 @@ pub struct Verify {
     pub question: Question,
     pub settings: Settings,
     pub secrets: Arc<Secrets>,
+    /// Whether live questions are asked over the network.
+    pub has_upstream: bool,
 }
 
 /// The answer to a verification, as it is given and saved.
@@ -120,7 +122,7 @@ impl Macs {
     }
 }
 
-/// The plan is judged before the body; [`verify`] asks again, behind the locks.
+/// The plan is judged before the body; [`claim`] asks again, behind the locks.
 ///
 /// # Errors
 /// [`Code::TenantInactive`] for a tenant on another plan; a database failure.
@@ -134,33 +136,103 @@ pub fn ensure_enterprise(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fau
     }
 }
 
-/// Answers from what the tenant bought before, or else asks the registry of the caller's environment.
+/// What has to be waited for before a question can be answered.
+#[derive(Debug)]
+pub enum Work {
+    /// The sandbox takes its time.
+    Pause,
+    /// A registry is asked over the network.
+    Ask(NationalId),
+}
+
+/// The first half: answers from what the tenant bought before, or from the registry that is at hand; or says what has
+/// to be waited for.
 ///
 /// # Errors
-/// A plan that does not allow it; a database failure.
-pub fn verify(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Verify) -> Result<Ending<VerifiedView>, Fault> {
+/// A plan that does not allow it; a purpose that is missing; a database failure.
+pub fn claim(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Verify) -> Result<Claimed<VerifiedView, Work>, Fault> {
     ensure_enterprise(tx, ctx.tenant_id)?;
     ensure_purpose(tx, ctx, &input.question)?;
     let macs = Macs::of(ctx, input);
     if let Some(answer) = bought(tx, ctx, input, &macs)? {
-        return Ok(Ending::Done(record(tx, ctx, input, &macs, answer)?));
+        return Ok(Claimed::Ended(Ending::Done(write(tx, ctx, input, &macs, answer)?)));
     }
-    match look_up(tx, ctx, input, &macs)? {
+    let question = &input.question;
+    let word = match ctx.environment {
+        Environment::Test if sandbox::is_slow(question) => {
+            return Ok(Claimed::Work { work: Work::Pause, units: 1 });
+        }
+        Environment::Live if input.has_upstream => {
+            return Ok(Claimed::Work { work: Work::Ask(question.national_id.clone()), units: 1 });
+        }
+        Environment::Test => sandbox::ask(question, ctx.now, had_outage_today(tx, ctx, &macs)?),
+        Environment::Live => Word::Unavailable,
+    };
+    conclude(tx, ctx, input, &word).map(Claimed::Ended)
+}
+
+/// Waits for the outside world.
+pub async fn act(work: Work, outside: Outside) -> Option<Word> {
+    match (work, &outside.upstream) {
+        (Work::Pause, _) => {
+            (outside.pause)(sandbox::SLOW).await;
+            None
+        }
+        (Work::Ask(national_id), Some(upstream)) => {
+            Some(match upstream(national_id.expose().to_owned()).await {
+                Ok(found) => Word::Found(found),
+                Err(outage) => {
+                    tracing::warn!(cause = outage.cause, "the registry could not say");
+                    Word::Unavailable
+                }
+            })
+        }
+        (Work::Ask(_), None) => Some(Word::Unavailable),
+    }
+}
+
+/// The second half of what had to be waited for. Without a word from outside, the sandbox speaks now.
+///
+/// # Errors
+/// A database failure.
+pub fn record(
+    tx: &mut Tx<'_>,
+    ctx: &mut Ctx,
+    input: &Verify,
+    word: &Option<Word>,
+) -> Result<Ending<VerifiedView>, Fault> {
+    match word {
+        Some(word) => conclude(tx, ctx, input, word),
+        None => conclude(tx, ctx, input, &sandbox::ask(&input.question, ctx.now, false)),
+    }
+}
+
+/// Writes what a registry's word comes to.
+fn conclude(
+    tx: &mut Tx<'_>,
+    ctx: &mut Ctx,
+    input: &Verify,
+    word: &Word,
+) -> Result<Ending<VerifiedView>, Fault> {
+    let macs = Macs::of(ctx, input);
+    match word {
         Word::Found(found) => {
             let (reason, findings) = judge(&input.question, found);
             let answer = Answer { reason, findings, cached_from: None };
-            Ok(Ending::Done(record(tx, ctx, input, &macs, answer)?))
+            Ok(Ending::Done(write(tx, ctx, input, &macs, answer)?))
         }
         Word::Unavailable => {
-            let reason = Reason::RegistryUnavailable;
-            let answer = Answer { reason, findings: Findings::default(), cached_from: None };
-            record(tx, ctx, input, &macs, answer)?;
+            let (reason, findings) = (Reason::RegistryUnavailable, Findings::default());
+            write(tx, ctx, input, &macs, Answer { reason, findings, cached_from: None })?;
             Ok(Ending::Record(outage()))
         }
-        Word::OutOfCredits => Err(Fault::new(
-            Code::InsufficientCredits,
-            "The wallet cannot pay for this verification. Top it up and try again.",
-        )),
+        Word::OutOfCredits => {
+            events::emit_exhausted(tx, ctx)?;
+            Ok(Ending::Record(Fault::new(
+                Code::InsufficientCredits,
+                "The wallet cannot pay for this verification. Top it up and try again.",
+            )))
+        }
     }
 }
 
@@ -191,19 +263,13 @@ fn bought(tx: &mut Tx<'_>, ctx: &Ctx, input: &Verify, macs: &Macs) -> Result<Opt
     Ok(findings.map(|findings| Answer { reason: bought.reason, findings, cached_from }))
 }
 
-fn look_up(tx: &mut Tx<'_>, ctx: &Ctx, input: &Verify, macs: &Macs) -> Result<Word, Fault> {
-    match ctx.environment {
-        Environment::Test => {
-            let midnight = Timestamp::from_micros(ctx.now.micros() - ctx.now.micros().rem_euclid(DAY_US));
-            let had_outage = store::had_outage(tx, ctx, &macs.subject, midnight)?;
-            Ok(sandbox::ask(&input.question, ctx.now, had_outage))
-        }
-        Environment::Live => Ok(Word::Unavailable),
-    }
+fn had_outage_today(tx: &mut Tx<'_>, ctx: &Ctx, macs: &Macs) -> Result<bool, Fault> {
+    let midnight = Timestamp::from_micros(ctx.now.micros() - ctx.now.micros().rem_euclid(DAY_US));
+    store::had_outage(tx, ctx, &macs.subject, midnight)
 }
 
 /// Writes the verification, and what the spine charges, audits and tells for it.
-fn record(
+fn write(
     tx: &mut Tx<'_>,
     ctx: &mut Ctx,
     input: &Verify,

@@ -1,9 +1,12 @@
 //! What a tenant's webhooks are told, in the published form and order of fields.
 
 use base::id::{TenantId, uuid_text};
-use base::{Service, Timestamp};
-use kernel::Ctx;
+use base::{Fault, Service, Timestamp};
+use db::Tx;
 use kernel::ctx::Event;
+use kernel::settings::CREDITS_LOW_THRESHOLD;
+use kernel::spine::CreditEvent;
+use kernel::{Ctx, settings};
 use serde::Serialize;
 
 use super::model::{Outcome, Question, VerificationId};
@@ -44,22 +47,29 @@ struct CreditBody {
     event: &'static str,
     business_id: String,
     balance: i64,
-    threshold: i64,
+    threshold: Option<i64>,
     timestamp: Timestamp,
 }
 
-/// `credits_low` or `credits_exhausted`, as a tenant of this service knows it.
+/// The body of an event about a wallet.
 #[must_use]
-pub fn credit_event(
-    kind: &'static str,
-    tenant_id: TenantId,
-    balance: i64,
-    threshold: i64,
-    at: Timestamp,
-) -> Event {
-    let body =
-        CreditBody { event: kind, business_id: business_id(tenant_id), balance, threshold, timestamp: at };
-    Event { service: Service::Citizen, kind, payload: payload(&body) }
+pub fn credit_body(event: &CreditEvent) -> String {
+    payload(&CreditBody {
+        event: event.kind,
+        business_id: business_id(event.tenant_id),
+        balance: event.balance,
+        threshold: event.threshold,
+        timestamp: event.at,
+    })
+}
+
+/// Tells of an empty wallet where the sandbox only plays one.
+pub(super) fn emit_exhausted(tx: &mut Tx<'_>, ctx: &mut Ctx) -> Result<(), Fault> {
+    let (tenant_id, environment, at, kind) = (ctx.tenant_id, ctx.environment, ctx.now, "credits_exhausted");
+    let threshold = settings::optional_integer(tx, tenant_id, environment, &CREDITS_LOW_THRESHOLD)?;
+    let payload = credit_body(&CreditEvent { tenant_id, environment, kind, balance: 0, threshold, at });
+    ctx.emit(Event { service: Service::Citizen, kind, payload });
+    Ok(())
 }
 
 /// The tenant's id as the published API writes it.
@@ -73,6 +83,8 @@ fn payload(body: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base::Environment;
+
     use super::*;
 
     #[test]
@@ -89,9 +101,16 @@ mod tests {
         };
         let published = r#"{"event":"verification_completed","businessId":"8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4f","verificationId":"0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9","result":"verified","purpose":"pre_employment","channel":"api","timestamp":"2026-06-02T12:30:00.000Z"}"#;
         assert_eq!(payload(&body), published);
-        let event = credit_event("credits_low", tenant_id, 12, 50, body.timestamp);
+        let event = CreditEvent {
+            tenant_id,
+            environment: Environment::Live,
+            kind: "credits_low",
+            balance: 12,
+            threshold: Some(50),
+            at: body.timestamp,
+        };
         assert_eq!(
-            event.payload,
+            credit_body(&event),
             r#"{"event":"credits_low","businessId":"8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4f","balance":12,"threshold":50,"timestamp":"2026-06-02T12:30:00.000Z"}"#
         );
     }

@@ -20,10 +20,15 @@ pub mod sandbox;
 mod store;
 pub mod usage;
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::settings::{Kind, Setting};
 use kernel::{Kernel, Secrets};
+
+use registry::Upstream;
 
 /// The scopes a citizen key may hold.
 pub const SCOPES: &[&str] = &["verify:write", "verifications:read", "registry:read"];
@@ -51,17 +56,47 @@ impl Default for Settings {
     }
 }
 
+/// What a verification may have to wait for, outside of any transaction.
+#[derive(Clone)]
+pub struct Outside {
+    /// A registry that is asked over the network. Without one, live keys are answered by the imported registry.
+    pub upstream: Option<Upstream>,
+    /// Waits as long as it is told: for the slow scenario of the sandbox.
+    pub pause: Pause,
+}
+
+/// A wait of a given length.
+pub type Pause = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self { upstream: None, pause: Arc::new(|wait| Box::pin(slept(wait))) }
+    }
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outside").field("has_upstream", &self.upstream.is_some()).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the sandbox has a number that is answered slowly on purpose")]
+async fn slept(wait: Duration) {
+    tokio::time::sleep(wait).await;
+}
+
 /// What the handlers of this service share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Citizen {
     kernel: Kernel,
     settings: Settings,
+    outside: Outside,
 }
 
 impl Citizen {
     #[must_use]
-    pub fn new(kernel: &Kernel, settings: Settings) -> Self {
-        Self { kernel: kernel.clone(), settings }
+    pub fn new(kernel: &Kernel, settings: Settings, outside: Outside) -> Self {
+        Self { kernel: kernel.clone(), settings, outside }
     }
 
     const fn kernel(&self) -> &Kernel {

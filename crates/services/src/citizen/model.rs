@@ -334,7 +334,7 @@ impl Filter {
 
 /// What a registry's word means for a question.
 #[must_use]
-pub fn judge(question: &Question, found: Found) -> (Reason, Findings) {
+pub fn judge(question: &Question, found: &Found) -> (Reason, Findings) {
     let record = match found {
         Found::Unknown => return (Reason::DocumentNotFound, Findings::default()),
         Found::Record(record) => record,
@@ -343,7 +343,7 @@ pub fn judge(question: &Question, found: Found) -> (Reason, Findings) {
         RecordStatus::Deceased => (Reason::Deceased, Findings::default()),
         RecordStatus::Blocked => (Reason::IdBlocked, Findings::default()),
         RecordStatus::Active => {
-            let matched = question.claims.as_ref().and_then(|claims| compare(claims, &record));
+            let matched = question.claims.as_ref().and_then(|claims| compare(claims, record));
             let reason = matched.as_ref().map_or(Reason::Match, |matched| match matched.overall {
                 Overall::Full => Reason::Match,
                 Overall::Partial => Reason::PartialMatch,
@@ -368,11 +368,12 @@ fn compare(claims: &Claims, record: &Record) -> Option<Matched> {
     Matched::of(MatchedFields { full_name, date_of_birth })
 }
 
-fn disclosed(question: &Question, record: Record) -> Option<Disclosed> {
+fn disclosed(question: &Question, record: &Record) -> Option<Disclosed> {
     match question.disclose {
-        Disclose::Record => {
-            Some(Disclosed { full_name: record.full_name, date_of_birth: record.date_of_birth })
-        }
+        Disclose::Record => Some(Disclosed {
+            full_name: record.full_name.clone(),
+            date_of_birth: record.date_of_birth.clone(),
+        }),
         Disclose::Match => None,
     }
 }

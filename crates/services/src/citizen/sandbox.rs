@@ -1,5 +1,7 @@
 //! The sandbox: what test keys are answered. One table, for the code and for whoever reads it over HTTP.
 
+use std::time::Duration;
+
 use base::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +10,7 @@ use super::model::Question;
 use super::registry::{Found, Record, RecordStatus};
 
 /// How long [`Behaviour::Slow`] takes.
-pub const SLOW_SECONDS: u64 = 8;
+pub const SLOW: Duration = Duration::from_secs(8);
 
 const MINOR_YEARS: i64 = 10;
 
@@ -25,7 +27,7 @@ pub enum Behaviour {
     Unavailable,
     /// The same on the first call of a tenant and day (UTC), and [`CITIZEN`] afterwards.
     UnavailableOnce,
-    /// [`CITIZEN`], after [`SLOW_SECONDS`].
+    /// [`CITIZEN`], after [`SLOW`].
     Slow,
     /// As if the wallet were empty.
     OutOfCredits,
@@ -94,6 +96,12 @@ pub enum Word {
 pub fn behaviour(national_id: &str) -> Option<Behaviour> {
     let scenario = SCENARIOS.iter().find(|scenario| scenario.national_id == national_id);
     scenario.map(|scenario| scenario.behaviour)
+}
+
+/// Whether the sandbox takes its time over a question.
+#[must_use]
+pub fn is_slow(question: &Question) -> bool {
+    behaviour(question.national_id.expose()) == Some(Behaviour::Slow)
 }
 
 /// Answers a question. `had_outage_today`: whether the tenant was told of an outage for this number since midnight.

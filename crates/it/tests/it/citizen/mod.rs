@@ -2,8 +2,11 @@
 
 mod cache;
 mod claims;
+mod credits;
 mod errors;
+mod idempotency;
 mod lists;
+mod slow;
 mod verify;
 
 use std::sync::Arc;

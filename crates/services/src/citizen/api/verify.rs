@@ -90,8 +90,18 @@ pub(super) async fn verify(
     let question = question(&document)?;
     let call = caller.call("/api/v1/verify/citizen", &document);
     ensure_key_length(&call)?;
-    let input = Verify { question, settings: citizen.settings, secrets: citizen.secrets() };
-    let answer = citizen.kernel().run(call, &command::VERIFY, input, command::verify).await?;
+    let outside = citizen.outside.clone();
+    let input = Verify {
+        question,
+        settings: citizen.settings,
+        secrets: citizen.secrets(),
+        has_upstream: outside.upstream.is_some(),
+    };
+    let act = move |work| command::act(work, outside);
+    let answer = citizen
+        .kernel()
+        .run_slow(call, &command::VERIFY, input, command::claim, act, command::record)
+        .await?;
     if !answer.is_replay {
         return Ok(reply::json(StatusCode::OK, &answer.value));
     }
