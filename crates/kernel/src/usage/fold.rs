@@ -82,7 +82,7 @@ pub fn plan(
         before.batch_to.clone()
     };
     let span = Span { tenant_id, from: &before.folded_to, to: &to };
-    let mut counts = (source.count)(tx, &span, None)?;
+    let mut counts = (source.count)(tx, &span)?;
     let of_tenant = whole(&counts);
     counts.retain(|count| !count.subject_id.is_empty());
     counts.sort_unstable_by(|one, other| one.subject_id.cmp(&other.subject_id));

@@ -39,11 +39,15 @@ pub struct Source {
     pub id_at: fn(Timestamp) -> String,
     /// The id of the row that stands so many rows after the first one of a span, if there are as many.
     pub id_after: fn(&mut Tx<'_>, &Span<'_>, i64) -> Result<Option<String>, Fault>,
-    /// The rows of a span, added up; those of one subject, if one is named.
-    pub count: Counter,
+    /// All rows of a span, added up.
+    pub count: fn(&mut Tx<'_>, &Span<'_>) -> Result<Vec<Count>, Fault>,
+    /// The rows of a span, which lies within an hour, in one environment, added up by their outcome.
+    pub total: Total,
 }
 
-pub type Counter = fn(&mut Tx<'_>, &Span<'_>, Option<&str>) -> Result<Vec<Count>, Fault>;
+/// Those of one subject, if one is named.
+pub type Total =
+    fn(&mut Tx<'_>, &Span<'_>, Environment, Option<&str>) -> Result<Vec<(String, Totals)>, Fault>;
 
 /// Rows of a tenant whose ids are at least `from` and below `to`.
 #[derive(Clone, Copy, Debug)]

@@ -3,9 +3,9 @@
 
 mod store;
 
-use base::{Fault, Service, Timestamp};
+use base::{Environment, Fault, Service, Timestamp};
 use db::Tx;
-use kernel::usage::{Count, Source, Span};
+use kernel::usage::{Source, Span, Totals};
 
 use super::model::VerificationId;
 
@@ -15,13 +15,16 @@ pub static SOURCE: Source = Source {
     service: Service::Citizen,
     id_at: |moment: Timestamp| VerificationId::new(moment, 0).text(),
     id_after: store::id_after,
-    count,
+    count: store::verifications,
+    total,
 };
 
 /// No account of a client stands behind a verification.
-fn count(tx: &mut Tx<'_>, span: &Span<'_>, subject_id: Option<&str>) -> Result<Vec<Count>, Fault> {
-    if subject_id.is_some() {
-        return Ok(Vec::new());
-    }
-    store::verifications(tx, span)
+fn total(
+    tx: &mut Tx<'_>,
+    span: &Span<'_>,
+    environment: Environment,
+    subject_id: Option<&str>,
+) -> Result<Vec<(String, Totals)>, Fault> {
+    if subject_id.is_some() { Ok(Vec::new()) } else { store::total(tx, span, environment) }
 }

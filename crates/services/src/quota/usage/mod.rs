@@ -19,10 +19,11 @@ pub static SOURCE: Source = Source {
     id_at: |moment: Timestamp| TransferId::new(moment, 0).text(),
     id_after: store::id_after,
     count,
+    total,
 };
 
-fn count(tx: &mut Tx<'_>, span: &Span<'_>, account_id: Option<&str>) -> Result<Vec<Count>, Fault> {
-    let charges = store::charges(tx, span, account_id)?;
+fn count(tx: &mut Tx<'_>, span: &Span<'_>) -> Result<Vec<Count>, Fault> {
+    let charges = store::charges(tx, span)?;
     charges
         .into_iter()
         .map(|charges| {
@@ -35,6 +36,18 @@ fn count(tx: &mut Tx<'_>, span: &Span<'_>, account_id: Option<&str>) -> Result<V
             })
         })
         .collect()
+}
+
+fn total(
+    tx: &mut Tx<'_>,
+    span: &Span<'_>,
+    environment: Environment,
+    account_id: Option<&str>,
+) -> Result<Vec<(String, Totals)>, Fault> {
+    let revenue_id = SystemAccount::Revenue.id(span.tenant_id, environment, Unit::Point);
+    let totals = store::total(tx, span, revenue_id, account_id)?;
+    let has_any = totals.calls > 0;
+    Ok(has_any.then(|| (PASSED.to_owned(), totals)).into_iter().collect())
 }
 
 /// Where a charge went says in which environment it was.
