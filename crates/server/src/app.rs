@@ -48,6 +48,7 @@ impl App {
         let settings = EdgeSettings {
             https: config.https,
             body_deadline: Duration::from_millis(config.body_deadline_ms),
+            trusted_proxies: config.trusted_proxies.clone().into(),
         };
         Self::over(Kernel::new(db, secrets, Clock::system(), random, config.rate_limit), settings)
     }
@@ -88,7 +89,7 @@ impl App {
             .api(citizen::api::api(self.citizen.clone()))
             .api(platform::api::api(self.platform()))
             .api(health::api(self.readiness()));
-        docs::pages(problem::pages(site)).edge(self.request_ids(), self.settings)
+        docs::pages(problem::pages(site)).edge(self.request_ids(), self.settings.clone())
     }
 
     /// What a tenant manages about itself.
@@ -110,7 +111,7 @@ impl App {
     /// The edge of a private listener.
     #[must_use]
     pub fn private_edge(&self, site: Site) -> Edge {
-        site.edge(self.request_ids(), EdgeSettings { https: false, ..self.settings })
+        site.edge(self.request_ids(), EdgeSettings { https: false, ..self.settings.clone() })
     }
 
     fn request_ids(&self) -> RequestIds {

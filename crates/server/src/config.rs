@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use base::{Fault, Secret};
+use base::{Cidr, Fault, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{COMMON, SERVER};
@@ -27,6 +27,8 @@ pub struct Config {
     pub connections: usize,
     /// Callers reach us by https only.
     pub https: bool,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
     pub body_deadline_ms: u64,
     pub log: LogFormat,
 }
@@ -67,6 +69,9 @@ pub struct Layer {
     /// Callers reach this server by https only, through a proxy
     #[arg(long, env = "ATTESTRY_HTTPS", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub https: Option<bool>,
+    /// Networks of the proxies whose X-Forwarded-For is believed, comma-separated [default: none]
+    #[arg(long, env = "ATTESTRY_TRUSTED_PROXIES", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "LIST", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<Cidr>>,
     /// Longest wait for a request body in milliseconds [default: 10000]
     #[arg(long, env = "ATTESTRY_BODY_DEADLINE_MS", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "N")]
     pub body_deadline_ms: Option<u64>,
@@ -100,6 +105,7 @@ impl Layer {
             rate_limit: self.rate_limit.or(below.rate_limit),
             connections: self.connections.or(below.connections),
             https: self.https.or(below.https),
+            trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
             body_deadline_ms: self.body_deadline_ms.or(below.body_deadline_ms),
             log: self.log.or(below.log),
         }
@@ -127,6 +133,7 @@ impl Layer {
             rate_limit: self.rate_limit,
             connections,
             https: self.https.unwrap_or(false),
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             body_deadline_ms,
             log: self.log.unwrap_or_default(),
         })
@@ -146,6 +153,7 @@ impl Config {
             rate_limit: self.rate_limit,
             connections: Some(self.connections),
             https: Some(self.https),
+            trusted_proxies: Some(self.trusted_proxies.clone()),
             body_deadline_ms: Some(self.body_deadline_ms),
             log: Some(self.log),
         };
@@ -183,6 +191,19 @@ mod tests {
     fn an_unknown_key_is_refused_and_named() {
         let error = toml::from_str::<Layer>("listten = \"127.0.0.1:1\"").unwrap_err().to_string();
         assert!(error.contains("listten"), "{error}");
+    }
+
+    #[test]
+    fn trusted_proxies_are_networks_and_shown_as_they_are_read() {
+        let layer: Layer = toml::from_str("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]").unwrap();
+        let config = layer.finish().unwrap();
+        assert!(
+            config.shown().contains("trusted_proxies = [\"10.0.0.0/8\", \"::1/128\"]"),
+            "{}",
+            config.shown()
+        );
+        let error = toml::from_str::<Layer>("trusted_proxies = [\"10.1.0.0/8\"]").unwrap_err().to_string();
+        assert!(error.contains("the network is 10.0.0.0/8"), "{error}");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Who calls: a key proven, limited and of an active tenant, before a handler sees the request.
 //!
 //! A service guards its routes as it registers them: `api.routes(guard.routes(routes!(create)))`.
-//! The checks run in the published order: credential, rate limit, tenant status, and the scopes that the handler's
-//! annotation names, so that the document tells which ones. The command asks again when it runs.
+//! The checks run in the published order: credential, rate limit, tenant status, the scopes that the handler's
+//! annotation names, so that the document tells which ones, and the addresses and origins that the key is bound to.
+//! The command asks again for what may have ended meanwhile.
 //! Wrong methods are answered before the guard, and the state of the limit is on every answer behind it.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -221,8 +223,10 @@ async fn caller_of(guard: &Guard, scopes: &Scopes, key: Key, parts: &Parts) -> R
     let tenant_id = key.tenant_id;
     kernel.db.read(move |tx| tenancy::ensure_active(tx, tenant_id)).await?;
     scopes.get(&parts.method).into_iter().flatten().try_for_each(|scope| ensure_held(&key.scopes, scope))?;
-    keys::note_use(kernel, &key).await?;
     let meta: Option<&RequestMeta> = parts.extensions.get();
+    let meta = meta.ok_or_else(|| Fault::internal("the router is served without its edge"))?;
+    ensure_allowed_from(&key, meta.client, &parts.headers)?;
+    keys::note_use(kernel, &key).await?;
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD);
     Ok(Caller {
         caller: kernel::Caller {
@@ -232,10 +236,30 @@ async fn caller_of(guard: &Guard, scopes: &Scopes, key: Key, parts: &Parts) -> R
             actor: Actor::Key { key_id: key.key_id, lineage_id: key.lineage_id },
             scopes: key.scopes,
         },
-        meta: meta.cloned().ok_or_else(|| Fault::internal("the router is served without its edge"))?,
+        meta: meta.clone(),
         target: format!("{} {}", parts.method, parts.uri.path()),
         idempotency_key: if is_write { idempotency_key(&parts.headers)? } else { None },
     })
+}
+
+/// Refuses a place from which the key may not be used.
+fn ensure_allowed_from(key: &Key, client: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Fault> {
+    if !key.allows_address(client) {
+        let from = client.map_or_else(|| "this address".to_owned(), |address| address.to_string());
+        let detail = format!("This key may not be used from {from}: see its allowed_ips.");
+        return Err(Fault::new(Code::OriginDenied, detail));
+    }
+    let mut origins =
+        headers.get_all(header::ORIGIN).iter().map(|origin| origin.to_str().unwrap_or_default());
+    let origin = match (origins.next(), origins.next()) {
+        (origin, None) => origin,
+        // Two are none that a rule could name.
+        (_, Some(_)) => Some(""),
+    };
+    if key.allows_origin(origin) {
+        return Ok(());
+    }
+    Err(Fault::new(Code::OriginDenied, "This key may not be used from this origin: see its allowed_origins."))
 }
 
 /// The fields of draft-ietf-httpapi-ratelimit-headers.
@@ -245,3 +269,6 @@ fn describe(standing: Standing, headers: &mut HeaderMap) {
     headers.insert(RATE_LIMIT_POLICY, value(format!("\"minute\";q={limit};w=60")));
     headers.insert(RATE_LIMIT, value(format!("\"minute\";r={remaining};t={reset_s}")));
 }
+
+#[cfg(test)]
+mod tests;

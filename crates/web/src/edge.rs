@@ -16,12 +16,13 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use base::id::RequestId;
-use base::{Code, Fault};
+use base::{Cidr, Code, Fault};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tower::Service as _;
 
 use crate::body::BODY_DEADLINE;
+use crate::client_address::client_address;
 use crate::dialect::{ErrorContext, Failure, Owners};
 use crate::metering::Meters;
 
@@ -32,17 +33,19 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub type RequestIds = Arc<dyn Fn() -> RequestId + Send + Sync>;
 
 /// What an operator can set about the edge.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EdgeSettings {
     /// Whether callers reach us by https only: then answers say so (`Strict-Transport-Security`).
     pub https: bool,
     /// The longest wait for a whole request body.
     pub body_deadline: Duration,
+    /// The proxies whose word counts for where a call came from.
+    pub trusted_proxies: Arc<[Cidr]>,
 }
 
 impl Default for EdgeSettings {
     fn default() -> Self {
-        Self { https: false, body_deadline: BODY_DEADLINE }
+        Self { https: false, body_deadline: BODY_DEADLINE, trusted_proxies: Arc::default() }
     }
 }
 
@@ -52,6 +55,8 @@ pub struct RequestMeta {
     pub request_id: RequestId,
     /// The other end of the connection; `None` on a Unix socket. Behind a proxy this is the proxy.
     pub peer: Option<IpAddr>,
+    /// Who called: the peer, or behind trusted proxies whom they name. `None` where it cannot be told.
+    pub client: Option<IpAddr>,
     pub body_deadline: Duration,
     client_request_id: Option<HeaderValue>,
     traceparent: Option<HeaderValue>,
@@ -129,7 +134,7 @@ impl Edge {
         let started = Instant::now();
         let inner = &*self.inner;
         let request_id = (inner.request_ids)();
-        let meta = meta(request.headers(), request_id, peer, inner.settings.body_deadline);
+        let meta = meta(request.headers(), request_id, peer, &inner.settings);
         request.extensions_mut().insert(meta);
         let method = request.method().clone();
         // A reference count, not a copy: the router keeps the request, an error still needs its path.
@@ -220,11 +225,13 @@ fn meta(
     headers: &HeaderMap,
     request_id: RequestId,
     peer: Option<IpAddr>,
-    body_deadline: Duration,
+    settings: &EdgeSettings,
 ) -> RequestMeta {
     let client_request_id = headers.get(X_REQUEST_ID).filter(|id| is_printable(id.as_bytes())).cloned();
     let traceparent = headers.get("traceparent").filter(|trace| is_traceparent(trace.as_bytes())).cloned();
-    RequestMeta { request_id, peer, body_deadline, client_request_id, traceparent }
+    let client = client_address(headers, peer, &settings.trusted_proxies);
+    let body_deadline = settings.body_deadline;
+    RequestMeta { request_id, peer, client, body_deadline, client_request_id, traceparent }
 }
 
 fn is_printable(id: &[u8]) -> bool {

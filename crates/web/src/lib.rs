@@ -50,6 +50,7 @@
 
 pub mod body;
 pub mod caller;
+mod client_address;
 pub mod dialect;
 pub mod docs;
 pub mod edge;

@@ -10,14 +10,14 @@ mod store;
 
 use base::id::{KeyId, LineageId, TenantId};
 use base::key_text::last_four;
-use base::{Code, Environment, Fault, KeyKind, KeyText, Secret, Timestamp};
+use base::{Code, Environment, Fault, KeyKind, KeyText, Secret, Service, Timestamp};
 use db::Tx;
 
 use crate::ctx::Ctx;
 use crate::secrets::{Mac, Secrets, is_equal};
 use crate::{Kernel, tenancy};
 
-pub use model::{Key, NewKey};
+pub use model::{Key, KeyChange, LABEL_LENGTH_MAX, NewKey, RATE_LIMIT_MAX, RESTRICTIONS_MAX};
 pub use store::STATEMENTS;
 
 /// How long a rotated key keeps working, and the longest grace that may be asked for.
@@ -145,7 +145,10 @@ fn insert(
         label: new.label.clone(),
         last_four: last_four(&minted.secret),
         pair_mac: minted.pair_secret.as_ref().map(|secret| secrets.credential_mac(secret.expose()).to_vec()),
+        allowed_origins: new.allowed_origins.clone(),
+        allowed_ips: new.allowed_ips.clone(),
         rate_limit_per_minute: new.rate_limit_per_minute,
+        spend_cap_per_day: new.spend_cap_per_day,
         created_at: ctx.now,
         last_used_at: None,
         expires_at: new.expires_at,
@@ -179,6 +182,14 @@ pub fn find_any(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId) -> Result<K
     store::find(tx, tenant_id, key_id)?.ok_or_else(|| Fault::not_found("key"))
 }
 
+/// Which keys of an environment are listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    pub service: Option<Service>,
+    /// Leaves out those that are revoked at this moment.
+    pub live_at: Option<Timestamp>,
+}
+
 /// The keys of a tenant's environment after `after`, oldest first.
 ///
 /// # Errors
@@ -187,10 +198,39 @@ pub fn list(
     tx: &mut Tx<'_>,
     tenant_id: TenantId,
     environment: Environment,
+    filter: Filter,
     after: Option<KeyId>,
     limit: i64,
 ) -> Result<Vec<Key>, Fault> {
-    store::list(tx, tenant_id, environment, after.unwrap_or(KeyId::from_bits(0)), limit)
+    store::list(tx, tenant_id, environment, filter, after.unwrap_or(KeyId::from_bits(0)), limit)
+}
+
+/// How many keys of a tenant's environment could be used at `now`.
+///
+/// # Errors
+/// A database failure.
+pub fn count_live(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    now: Timestamp,
+) -> Result<i64, Fault> {
+    store::count_live(tx, tenant_id, environment, now)
+}
+
+/// Changes a key, and with it the other keys of its lineage that still work. Returns it as it was and as it is.
+///
+/// # Errors
+/// Not found or not live; fields that do not fit; a database failure.
+pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, key_id: KeyId, change: &KeyChange) -> Result<(Key, Key), Fault> {
+    let lineage_id = find(tx, ctx.tenant_id, ctx.environment, key_id)?.lineage_id;
+    let live = lock_live(tx, ctx, lineage_id)?;
+    let before = live.into_iter().find(|key| key.key_id == key_id);
+    let before =
+        before.ok_or_else(|| Fault::conflict("Only a live key can be changed. Create a new one."))?;
+    let after = change.applied(&before, ctx.now)?;
+    store::change(tx, &after, ctx.now)?;
+    Ok((before, after))
 }
 
 /// Makes the next key of a lineage. The rotated one works for `grace_seconds` more.

@@ -217,14 +217,7 @@ pub(crate) const CITIZEN: KeyText =
     KeyText { service: Service::Citizen, kind: KeyKind::Secret, environment: Environment::Test };
 
 pub(crate) fn new_key(form: KeyText) -> NewKey {
-    NewKey {
-        form,
-        scopes: vec![SCOPE.into()],
-        label: "a test".into(),
-        rate_limit_per_minute: None,
-        expires_at: None,
-        development_label: None,
-    }
+    NewKey { scopes: vec![SCOPE.into()], label: "a test".into(), ..NewKey::new(form) }
 }
 
 pub(crate) fn caller(key: &Key) -> Caller {

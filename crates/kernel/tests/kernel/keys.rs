@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Code, Environment, KeyKind, KeyText, Service};
-use kernel::keys::{self, Credential, GRACE_SECONDS_MAX, NewKey, Object};
+use kernel::keys::{self, Credential, Filter, GRACE_SECONDS_MAX, NewKey, Object};
 use kernel::{Clock, Kernel, Random};
 
 use crate::fixture::{CITIZEN, START, World, new_key};
@@ -153,7 +153,7 @@ async fn keys_are_listed_by_page_and_environment(world: Arc<World>) {
     let page = |after, limit| {
         let tenant_id = world.tenant_id;
         world.read(move |tx| {
-            let keys = keys::list(tx, tenant_id, Environment::Test, after, limit)?;
+            let keys = keys::list(tx, tenant_id, Environment::Test, Filter::default(), after, limit)?;
             Ok(keys.iter().map(|key| key.key_id).collect::<Vec<_>>())
         })
     };

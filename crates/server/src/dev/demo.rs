@@ -113,9 +113,12 @@ impl Demo<'_> {
                 form,
                 scopes: services::scopes(service).iter().map(|scope| (*scope).to_owned()).collect(),
                 label: "attestry dev".to_owned(),
-                rate_limit_per_minute: None,
-                expires_at: None,
+                allowed_origins: match kind {
+                    KeyKind::Publishable => vec!["http://localhost:3000".parse().map_err(Fault::internal)?],
+                    _ => Vec::new(),
+                },
                 development_label: Some(label),
+                ..NewKey::new(form)
             };
             let input = CreateKey { new, secrets: Arc::clone(&self.app.kernel.secrets) };
             let call = self.call(Service::Platform, environment, None);

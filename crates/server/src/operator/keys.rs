@@ -3,13 +3,13 @@ use std::sync::Arc;
 use axum::extract::{Path, Query as QueryOf, State};
 use axum::response::Response;
 use base::id::KeyId;
-use base::{Fault, KeyKind, KeyText, Service};
+use base::{Fault, KeyText, Service};
 use http::StatusCode;
-use kernel::keys::{self, GRACE_SECONDS_MAX, NewKey};
+use kernel::keys::{self, Filter, GRACE_SECONDS_MAX};
 use serde_json::json;
-use services::platform;
-use services::platform::command::{self, CreateKey, KeyView, RotateKey};
-use web::json::{Document, Value};
+use services::platform::command::{self, ChangeKey, CreateKey, KeyView, RotateKey};
+use services::platform::{self, body};
+use web::json::Document;
 use web::problem::Problem;
 use web::{Failure, Json, reply};
 
@@ -25,7 +25,11 @@ pub(super) async fn list(
 ) -> Result<Response, Failure> {
     let Target { tenant_id, environment } = Target::of_query(&query)?;
     let (after, limit) = (query.after()?, query.limit()?);
-    let keys = app.kernel.db.read(move |tx| keys::list(tx, tenant_id, environment, after, limit)).await?;
+    let keys = app
+        .kernel
+        .db
+        .read(move |tx| keys::list(tx, tenant_id, environment, Filter::default(), after, limit))
+        .await?;
     let data: Vec<KeyView> = keys.into_iter().map(KeyView::of).collect();
     Ok(reply::json(StatusCode::OK, &json!({ "data": data })))
 }
@@ -38,32 +42,38 @@ pub(super) async fn create(
     Json(document): Json,
 ) -> Result<Response, Failure> {
     let target = Target::of(&document)?;
-    let service = Service::parse(document.string("service", 1..=20)?).ok_or_else(|| {
-        Fault::invalid("service", "must be citizen, identity, codes, partner, quota or platform")
-    })?;
-    let kind = match document.optional_string("kind", 1..=20)? {
-        Some(name) => KeyKind::parse(name)
-            .ok_or_else(|| Fault::invalid("kind", "must be secret, publishable, pair or admin"))?,
-        None => default_kind(service),
-    };
-    let new = NewKey {
-        form: KeyText { service, kind, environment: target.environment },
-        scopes: scopes(&document, service)?,
-        label: document.optional_string("label", 0..=100)?.unwrap_or_default().to_owned(),
-        rate_limit_per_minute: document
-            .optional_integer("rateLimitPerMinute", 0..=1_000_000)?
-            .map(|limit| u32::try_from(limit).expect("the range was checked")),
-        expires_at: document.optional_timestamp("expiresAt")?,
-        development_label: None,
-    };
+    let (service, kind) = body::service_and_kind(&document)?;
+    let fields = body::key(&document, &body::CAMEL_CASE)?;
+    let known = services::scopes(service);
+    let scopes = fields.scopes.clone();
+    let scopes = scopes.unwrap_or_else(|| known.iter().map(|scope| (*scope).to_owned()).collect());
+    command::ensure_known(&scopes, known)?;
+    let form = KeyText { service, kind, environment: target.environment };
+    let new = body::new_key(form, scopes, fields);
     let call = operator.call(target, Service::Platform, "/operator/v1/keys", &document);
     let input = CreateKey { new, secrets: Arc::clone(&app.kernel.secrets) };
     let answer = app.kernel.run(call, &command::CREATE_KEY, input, command::create_key).await?;
     Ok(reply::json(StatusCode::CREATED, &answer.value))
 }
 
+/// `PATCH /operator/v1/keys/{id}`: changes a key and the others of its lineage that still work.
+#[utoipa::path(patch, path = "/operator/v1/keys/{id}", security(("operator" = [])), params(("id" = String, Path)), responses((status = 200, body = KeyView), (status = 400, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn change(
+    State(app): State<App>,
+    operator: Operator,
+    Path(id): Path<String>,
+    Json(document): Json,
+) -> Result<Response, Failure> {
+    let change = body::key(&document, &body::CAMEL_CASE)?;
+    let input = ChangeKey { key_id: parse_id(&id)?, change, scopes_of: services::scopes };
+    let target = Target::of(&document)?;
+    let call = operator.call(target, Service::Platform, "/operator/v1/keys/{id}", &document);
+    let answer = app.kernel.run(call, &command::CHANGE_KEY, input, command::change_key).await?;
+    Ok(reply::json(StatusCode::OK, &answer.value))
+}
+
 /// `DELETE /operator/v1/keys/{id}`: revokes. Once answered, no charge by the key commits.
-#[utoipa::path(delete, path = "/operator/v1/keys/{id}", security(("operator" = [])), params(("id" = String, Path)), responses((status = 200, description = "`{\"id\":…}`"), (status = 404, body = Problem)))]
+#[utoipa::path(delete, path = "/operator/v1/keys/{id}", security(("operator" = [])), params(("id" = String, Path)), responses((status = 200, body = KeyView), (status = 404, body = Problem)))]
 pub(super) async fn revoke(
     State(app): State<App>,
     operator: Operator,
@@ -95,31 +105,6 @@ pub(super) async fn rotate(
     let call = operator.call(target, Service::Platform, "/operator/v1/keys/{id}/rotate", &document);
     let key = platform::rotate_key(&app.kernel, call, input).await?;
     Ok(reply::json(StatusCode::CREATED, &key))
-}
-
-pub(crate) const fn default_kind(service: Service) -> KeyKind {
-    match service {
-        Service::Quota => KeyKind::Admin,
-        Service::Partner => KeyKind::PairKey,
-        Service::Citizen | Service::Identity | Service::Codes | Service::Platform => KeyKind::Secret,
-    }
-}
-
-/// The scopes that were asked for, or all.
-fn scopes(document: &Document, service: Service) -> Result<Vec<String>, Fault> {
-    let known = services::scopes(service);
-    if document.get("scopes").is_none() {
-        return Ok(known.iter().map(|scope| (*scope).to_owned()).collect());
-    }
-    let wrong = || Fault::invalid("scopes", format!("must be a list of some of: {}", known.join(", ")));
-    document
-        .array("scopes", 0..=50)?
-        .iter()
-        .map(|item| match item {
-            Value::String(scope) if known.contains(&scope.as_str()) => Ok(scope.clone()),
-            _ => Err(wrong()),
-        })
-        .collect()
 }
 
 fn parse_id(text: &str) -> Result<KeyId, Fault> {

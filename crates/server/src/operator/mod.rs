@@ -51,7 +51,7 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(tenants::grant)))
         .routes(guarded(routes!(tenants::audit)))
         .routes(guarded(routes!(keys::list, keys::create)))
-        .routes(guarded(routes!(keys::revoke)))
+        .routes(guarded(routes!(keys::change, keys::revoke)))
         .routes(guarded(routes!(keys::rotate)))
         .routes(guarded(routes!(quota::list_accounts, quota::create_account)))
         .routes(guarded(routes!(quota::get_account, quota::change_account)))

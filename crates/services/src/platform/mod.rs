@@ -20,7 +20,7 @@ use kernel::settings::Setting;
 use kernel::spine::{Call, lineage_gate};
 use kernel::usage::Source;
 
-use command::{KeyView, RevokedKey, StatusChange, TenantView};
+use command::{KeyView, StatusChange, TenantView};
 
 /// The scopes a platform key may hold.
 pub const SCOPES: &[&str] = &[
@@ -76,7 +76,7 @@ pub async fn set_tenant_status(
 ///
 /// # Errors
 /// Not found; a wait that took too long, and may be repeated; a database failure.
-pub async fn revoke_key(kernel: &Kernel, call: Call, key_id: KeyId) -> Result<RevokedKey, Fault> {
+pub async fn revoke_key(kernel: &Kernel, call: Call, key_id: KeyId) -> Result<KeyView, Fault> {
     let tenant_id = call.caller.tenant_id;
     let answer = kernel.run(call, &command::REVOKE_KEY, key_id, command::revoke_key).await?;
     kernel.drain(tenant_id, lineage_gate(answer.value.lineage_id)).await?;

@@ -13,7 +13,7 @@ use crate::fixture::{Ask, Client, State, World, verify};
 /// Every route of quota that reads a body, with a credential and without a body.
 async fn routes(world: &World, client: &Client) -> Vec<Ask> {
     let key = world.management_key().await;
-    let Client { account, token_id, token } = client;
+    let Client { account, token_id, token, .. } = client;
     let with_key = |method: &str, path: &str| Ask::new(method, path).bearer(&key);
     vec![
         verify(token),

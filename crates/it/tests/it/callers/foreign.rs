@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::table::{About, Access, Route, guarded};
-use super::{Known, known, verification};
-use crate::fixture::{Client, World};
+use super::{Known, known, known_with};
+use crate::fixture::{Client, State, World};
 
 on_both_engines! {
     a_foreign_object_is_answered_exactly_as_an_unknown_one_and_stays_as_it_was
@@ -15,33 +15,28 @@ on_both_engines! {
 }
 
 async fn a_foreign_object_is_answered_exactly_as_an_unknown_one_and_stays_as_it_was(world: Arc<World>) {
-    let mine = known(&world).await;
-    let body = json!({ "environment": "live", "points": 100 });
-    let live = Known {
-        client: world.client_with(&world.mine, body, json!({})).await,
-        verification: verification(&world, "live").await,
-    };
+    let (mine, live) = (known(&world).await, known_with(&world, "live", json!({})).await);
     let nobody = Known {
         client: Client {
-            account: "acc_01k0example0000000000000000".to_owned(),
-            token_id: "tok_01k0example0000000000000000".to_owned(),
+            account: "acc_01kdvdna00e008m2jtjb6jqfym".to_owned(),
+            token_id: "tok_01kdvdna00e008m2jtjb6jqfym".to_owned(),
             token: String::new(),
         },
         verification: "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9".to_owned(),
+        key_id: "key_01kdvdna00e008m2jtjb6jqfym".to_owned(),
     };
-    for service in ["quota", "citizen"] {
-        let body = |environment: &str| json!({ "service": service, "environment": environment });
-        let strangers = [
-            world.key(&world.other, body("test")).await.secret,
-            world.key(&world.other, body("live")).await.secret,
-            world.key(&world.mine, body("live")).await.secret,
-        ];
-        for route in guarded().filter(|route| route.about != About::Nothing && service_of(route) == service) {
-            for stranger in &strangers {
-                assert_unseen(&world, route, stranger, &mine, &nobody).await;
+    for service in ["quota", "citizen", "platform"] {
+        for (tenant, environment, theirs) in [
+            (&world.other, "test", &mine),
+            (&world.other, "live", &mine),
+            (&world.mine, "live", &mine),
+            (&world.mine, "test", &live),
+        ] {
+            let key = world.key(tenant, json!({ "service": service, "environment": environment })).await;
+            let is_theirs = |route: &&Route| route.about != About::Nothing && service_of(route) == service;
+            for route in guarded().filter(is_theirs) {
+                assert_unseen(&world, route, (tenant, &key.secret), theirs, &nobody).await;
             }
-            let test_key = world.key(&world.mine, body("test")).await.secret;
-            assert_unseen(&world, route, &test_key, &live, &nobody).await;
         }
     }
 }
@@ -55,18 +50,16 @@ fn service_of(route: &Route) -> &'static str {
     }
 }
 
-async fn assert_unseen(world: &World, route: &Route, key: &str, theirs: &Known, nobody: &Known) {
-    let before = (world.state(&world.mine).await, world.state(&world.other).await);
+async fn assert_unseen(
+    world: &World,
+    route: &Route,
+    (tenant, key): (&str, &str),
+    theirs: &Known,
+    nobody: &Known,
+) {
+    let before = states(world, tenant).await;
     let unknown = world.send(route.ask(nobody).bearer(key)).await;
-    match route.about {
-        About::Verification => {
-            let message = "There is no such verification.";
-            let body = json!({ "status": "failed", "code": "NOT_FOUND", "message": message });
-            assert_eq!(unknown.essence(), (404, body), "{route:?}");
-        }
-        About::Token => unknown.refused(404, "Not Found", "There is no such token."),
-        _ => unknown.refused(404, "Not Found", "There is no such account."),
-    }
+    assert_not_found(route, &unknown);
     let foreign = world.send(route.ask(theirs).bearer(key)).await;
     assert_eq!(foreign.essence(), unknown.essence(), "{route:?}");
     assert_eq!(names(&foreign), names(&unknown), "{route:?}");
@@ -74,13 +67,39 @@ async fn assert_unseen(world: &World, route: &Route, key: &str, theirs: &Known, 
         if route.about == About::AccountInBody {
             continue;
         }
-        let client =
-            Client { account: malformed.to_owned(), token_id: malformed.to_owned(), token: String::new() };
-        let known = Known { client, verification: malformed.to_owned() };
+        let own = || malformed.to_owned();
+        let client = Client { account: own(), token_id: own(), token: String::new() };
+        let known = Known { client, verification: own(), key_id: own() };
         let reply = world.send(route.ask(&known).bearer(key)).await;
         assert_eq!(reply.essence(), unknown.essence(), "{malformed} {route:?}");
     }
-    assert_eq!((world.state(&world.mine).await, world.state(&world.other).await), before, "{route:?}");
+    assert_eq!(states(world, tenant).await, before, "{route:?}");
+}
+
+#[track_caller]
+fn assert_not_found(route: &Route, reply: &crate::fixture::Reply) {
+    match route.about {
+        About::Nothing => unreachable!("such a route is about no object"),
+        About::Account | About::AccountInBody => reply.refused(404, "Not Found", "There is no such account."),
+        About::Token => reply.refused(404, "Not Found", "There is no such token."),
+        About::Verification => {
+            let message = "There is no such verification.";
+            let body = json!({ "status": "failed", "code": "NOT_FOUND", "message": message });
+            assert_eq!(reply.essence(), (404, body), "{route:?}");
+        }
+        About::Key => {
+            reply.problem(404, "not_found", &[]);
+            assert_eq!(reply.json()["detail"], "There is no such key.");
+        }
+    }
+}
+
+/// What both tenants have, but for the audit log of the caller's: it may tell of refusals.
+async fn states(world: &World, caller: &str) -> (State, State) {
+    let mut states = (world.state(&world.mine).await, world.state(&world.other).await);
+    let audits = if caller == world.mine { &mut states.0.audits } else { &mut states.1.audits };
+    *audits = 0;
+    states
 }
 
 fn names(reply: &crate::fixture::Reply) -> Vec<String> {

@@ -84,6 +84,8 @@ async fn a_head_request_is_answered_as_its_get_without_a_body(world: Arc<World>)
 struct Known {
     client: Client,
     verification: String,
+    /// The id of a key that no test uses.
+    key_id: String,
 }
 
 impl Deref for Known {
@@ -94,9 +96,19 @@ impl Deref for Known {
     }
 }
 
-/// A client of my test environment, and a verification.
+/// A client of my test environment with 100 points, a verification, and a key.
 async fn known(world: &World) -> Known {
-    Known { client: world.client(100).await, verification: verification(world, "test").await }
+    known_with(world, "test", json!({})).await
+}
+
+/// The same in any environment; `token` says what is special about the client's token.
+async fn known_with(world: &World, environment: &str, token: Value) -> Known {
+    let account = json!({ "environment": environment, "points": 100 });
+    Known {
+        client: world.client_with(&world.mine, account, token).await,
+        verification: verification(world, environment).await,
+        key_id: world.key(&world.mine, json!({ "service": "codes", "environment": environment })).await.id,
+    }
 }
 
 /// The id of a new verification of mine. Without a registry a live one is an outage, which is stored too.

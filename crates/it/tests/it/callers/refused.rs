@@ -6,7 +6,7 @@ use base::{Environment, KeyKind, KeyText, Service};
 use serde_json::json;
 
 use super::table::{Access, Route, guarded};
-use super::{Known, Refusal, assert_refused, known, verification};
+use super::{Known, Refusal, assert_refused, known, known_with};
 use crate::fixture::{Ask, Client, NewKey, World, merge};
 
 on_both_engines! {
@@ -144,8 +144,7 @@ async fn a_revoked_key_is_refused_without_effect(world: Arc<World>) {
 
 async fn an_expired_key_is_refused_and_told_so(world: Arc<World>) {
     let expires_at = json!({ "expiresAt": "2026-05-28T20:28:00Z" });
-    let expiring = world.client_with(&world.mine, json!({ "points": 100 }), expires_at.clone()).await;
-    let client = Known { client: expiring, verification: verification(&world, "test").await };
+    let client = known_with(&world, "test", expires_at.clone()).await;
     let keys = each_key(&world, &client, expires_at).await;
     for route in guarded() {
         let mut ask = route.ask(&known(&world).await).bearer(&keys.of(route));

@@ -27,6 +27,7 @@ pub(super) enum About {
     Account,
     Token,
     Verification,
+    Key,
     /// Named in the body.
     AccountInBody,
 }
@@ -115,6 +116,12 @@ pub(super) const PUBLIC: &[Route] = &[
     platform("GET", "/platform/v1/tenant", "tenant:read", About::Nothing, "", 200),
     platform("PATCH", "/platform/v1/tenant", "tenant:write", About::Nothing, r#"{"settings":{}}"#, 200),
     platform("GET", "/platform/v1/usage", "usage:read", About::Nothing, "", 200),
+    platform("GET", "/platform/v1/keys", "keys:read", About::Nothing, "", 200),
+    platform("POST", "/platform/v1/keys", "keys:write", About::Nothing, r#"{"service":"codes"}"#, 201),
+    platform("GET", "/platform/v1/keys/{id}", "keys:read", About::Key, "", 200),
+    platform("PATCH", "/platform/v1/keys/{id}", "keys:write", About::Key, r#"{"label":"Other"}"#, 200),
+    platform("POST", "/platform/v1/keys/{id}/rotate", "keys:write", About::Key, "", 201),
+    platform("DELETE", "/platform/v1/keys/{id}", "keys:write", About::Key, "", 200),
     Route {
         method: "POST",
         template: "/v1/verify",
@@ -159,6 +166,7 @@ pub(super) const OPERATOR: &[(&str, &str)] = &[
     ("GET", "/operator/v1/audit"),
     ("GET", "/operator/v1/keys"),
     ("POST", "/operator/v1/keys"),
+    ("PATCH", "/operator/v1/keys/{id}"),
     ("DELETE", "/operator/v1/keys/{id}"),
     ("POST", "/operator/v1/keys/{id}/rotate"),
     ("GET", "/operator/v1/accounts"),
@@ -209,6 +217,7 @@ impl Route {
             About::Account => self.template.replace("{id}", &known.account),
             About::Token => self.template.replace("{id}", &known.token_id),
             About::Verification => self.template.replace("{id}", &known.verification),
+            About::Key => self.template.replace("{id}", &known.key_id),
             About::Nothing | About::AccountInBody => self.template.to_owned(),
         };
         let ask = Ask::new(self.method, &path).header("idempotency-key", "the callers");

@@ -188,6 +188,32 @@ fn a_list_goes_on_after_its_last_id() {
 }
 
 #[test]
+fn a_key_is_made_and_changed_with_everything_that_binds_it() {
+    let (_folder, launch, server) = server();
+    let (cli, target) = (Cli::new(&launch.data), format!("--tenant {} --env test", server.tenant()));
+    let made = cli.json(&format!(
+        "key create {target} --service identity --kind publishable --label shop --allowed-origins \
+         https://a.example.com,http://localhost:3000 --allowed-ips 203.0.113.7,2001:db8::/32 \
+         --rate-limit-per-minute 0 --spend-cap-per-day 50 --expires-at 2090-01-31T12:00:00Z"
+    ));
+    let id = text(&made, "id");
+    assert_eq!(
+        made["allowed_origins"],
+        serde_json::json!(["https://a.example.com", "http://localhost:3000"])
+    );
+    assert_eq!(made["allowed_ips"], serde_json::json!(["203.0.113.7/32", "2001:db8::/32"]));
+    assert_eq!((&made["rate_limit_per_minute"], &made["spend_cap_per_day"]), (&0.into(), &50.into()));
+    let changed =
+        cli.json(&format!("key update {id} {target} --label other --allowed-ips none --expires-at none"));
+    assert_eq!((&changed["label"], &changed["allowed_ips"]), (&"other".into(), &serde_json::json!([])));
+    assert!(changed["expires_at"].is_null() && changed["spend_cap_per_day"] == 50, "{changed}");
+    let shown =
+        cli.ok(&format!("key update {id} {target} --rate-limit-per-minute none --spend-cap-per-day none"));
+    assert!(shown.contains("https://a.example.com, http://localhost:3000"), "{shown}");
+    assert!(!shown.contains("Requests/min") && !shown.contains("Credits/day"), "{shown}");
+}
+
+#[test]
 fn keys_of_every_service_have_their_published_prefixes_and_are_shown_once() {
     let (_folder, launch, server) = server();
     let cli = Cli::new(&launch.data);

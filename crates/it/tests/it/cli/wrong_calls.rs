@@ -24,6 +24,14 @@ fn a_wrong_call_says_what_is_wrong_and_shows_a_right_one() {
             ["2030-01-31T12:00:00Z", "Examples:"],
         ),
         (
+            format!("key create --tenant {tenant} --service quota --allowed-ips 10.1.2.3/8"),
+            ["10.1.2.3/8 has bits beyond its prefix: the network is 10.0.0.0/8", "Examples:"],
+        ),
+        (
+            format!("key update key_{NOBODY} --tenant {tenant} --allowed-origins example.com"),
+            ["example.com must be an origin like https://app.example.com", "attestry key update key_"],
+        ),
+        (
             format!("account top-up acc_{NOBODY} --tenant {tenant} --points -5"),
             ["-5", "attestry account top-up acc_"],
         ),
@@ -57,6 +65,11 @@ fn what_the_server_refuses_is_told_as_a_sentence_with_the_field_and_its_option()
     for (line, expected) in [
         (format!("tenant show tn_{NOBODY}"), vec!["attestry: There is no such tenant."]),
         (format!("key revoke key_{NOBODY} --tenant {tenant}"), vec!["There is no such key."]),
+        (format!("key update key_{NOBODY} --tenant {tenant} --label x"), vec!["There is no such key."]),
+        (
+            format!("key create --tenant {tenant} --service quota --allowed-origins https://a.com"),
+            vec!["allowed_origins: is for publishable keys", "(--allowed-origins)"],
+        ),
         (format!("account show acc_{NOBODY} --tenant {tenant}"), vec!["There is no such account."]),
         (format!("token revoke tok_{NOBODY} --tenant {tenant}"), vec!["There is no such token."]),
         (

@@ -1,5 +1,7 @@
+use std::str::FromStr;
+
 use base::id::KeyId;
-use base::{Service, Timestamp};
+use base::{Cidr, OriginRule, Service};
 use clap::Subcommand;
 use http::Method;
 use serde_json::{Value, json};
@@ -18,7 +20,10 @@ const FIELDS: Columns = &[
     ("Environment", "environment"),
     ("Label", "label"),
     ("Scopes", "scopes"),
+    ("Origins", "allowed_origins"),
+    ("Networks", "allowed_ips"),
     ("Requests/min", "rate_limit_per_minute"),
+    ("Credits/day", "spend_cap_per_day"),
     ("Expires", "expires_at"),
     ("Lineage", "lineage_id"),
 ];
@@ -42,8 +47,14 @@ pub(in crate::cli) enum Verb {
         attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service quota\n  \
         attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service platform --scopes keys:read,audit:read\n  \
         attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service quota --environment test --label trial\n  \
-        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service identity --kind publishable --environment test")]
-    Create(Create),
+        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service quota --allowed-ips 203.0.113.0/24,2001:db8::/32\n  \
+        attestry key create --tenant tn_01kdvdna00e008m2jtjb6jqfym --service identity --kind publishable --allowed-origins https://app.example.com")]
+    Create(Box<Create>),
+    /// Change what a key may do; the secrets of its lineage that still work change with it
+    #[command(after_help = "Examples:\n  \
+        attestry key update key_01kdvdna00e008m2jtjb6jqfym --tenant tn_01kdvdna00e008m2jtjb6jqfym --scopes accounts:read\n  \
+        attestry key update key_01kdvdna00e008m2jtjb6jqfym --tenant tn_01kdvdna00e008m2jtjb6jqfym --allowed-ips none --expires-at none")]
+    Update(Box<Update>),
     /// List the keys of a tenant's environment, oldest first, without their secrets
     #[command(
         after_help = "Example:\n  attestry key list --tenant tn_01kdvdna00e008m2jtjb6jqfym --environment test"
@@ -91,24 +102,52 @@ pub(in crate::cli) struct Create {
     /// Identity has secret and publishable keys; every other service has one kind
     #[arg(long, value_name = "NAME", value_parser = ["secret", "publishable", "pair", "admin"])]
     kind: Option<String>,
-    /// Permissions, comma-separated [default: every scope of the service]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    scopes: Option<Vec<String>>,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// What may be said of a key when it is made, and changed later.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Said {
+    /// Permissions, comma-separated, or `none` [default for a new key: every scope of the service]
+    #[arg(long, value_name = "LIST", value_parser = list_of::<String>)]
+    scopes: Option<Value>,
     /// To tell keys apart in lists
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
-    /// Requests a minute, 0 for no limit [default: the service's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    rate_limit_per_minute: Option<u32>,
-    /// When it stops working, like 2030-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    expires_at: Option<Timestamp>,
+    /// Origins of pages that may use a publishable key, comma-separated, or `none`
+    #[arg(long, value_name = "LIST", value_parser = list_of::<OriginRule>)]
+    allowed_origins: Option<Value>,
+    /// Networks that callers must come from, comma-separated, or `none` for anywhere
+    #[arg(long, value_name = "LIST", value_parser = list_of::<Cidr>)]
+    allowed_ips: Option<Value>,
+    /// Requests a minute, 0 for no limit, `none` for the service's own
+    #[arg(long, value_name = "N", value_parser = number_or_none::<1_000_000>)]
+    rate_limit_per_minute: Option<Value>,
+    /// Credits that it may spend on a day (UTC), `none` for as many as there are
+    #[arg(long, value_name = "N", value_parser = number_or_none::<{ kernel::ledger::AMOUNT_MAX }>)]
+    spend_cap_per_day: Option<Value>,
+    /// When it stops working, like 2030-01-31T12:00:00Z, or `none`
+    #[arg(long, value_name = "TIME", value_parser = moment_or_none)]
+    expires_at: Option<Value>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Update {
+    /// The key: key_…
+    #[arg(value_parser = id::<KeyId>)]
+    id: KeyId,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    said: Said,
 }
 
 impl Verb {
     pub(super) fn job(self) -> Job {
         match self {
             Self::Create(create) => create.job(),
+            Self::Update(update) => update.job(),
             Self::List { target, page } => {
                 let ask = get(format!("/operator/v1/keys?{}&{}", target.query(), page.query()));
                 let empty = format!(
@@ -143,18 +182,40 @@ impl Verb {
 
 impl Create {
     fn job(self) -> Job {
-        let fields = [
-            ("tenantId", json!(self.target.tenant)),
-            ("environment", json!(self.target.environment)),
-            ("service", json!(self.service.name())),
-            ("kind", json!(self.kind)),
-            ("scopes", json!(self.scopes)),
-            ("label", json!(self.label)),
-            ("rateLimitPerMinute", json!(self.rate_limit_per_minute)),
-            ("expiresAt", json!(self.expires_at)),
-        ];
-        let ask: Ask = post("/operator/v1/keys", fields);
+        let fields = [("service", json!(self.service.name())), ("kind", json!(self.kind))];
+        let mut ask = post("/operator/v1/keys", fields);
+        self.said.add_to(&mut ask, &self.target);
         Job::new(ask, minted)
+    }
+}
+
+impl Update {
+    fn job(self) -> Job {
+        let mut ask = post(format!("/operator/v1/keys/{}", self.id), []);
+        ask.method = Method::PATCH;
+        self.said.add_to(&mut ask, &self.target);
+        Job::new(ask, |body| fields(body, FIELDS))
+    }
+}
+
+impl Said {
+    /// Unlike [`post`], which leaves out what is null: here `none` is said by it.
+    fn add_to(self, ask: &mut Ask, target: &Target) {
+        let said = [
+            ("tenantId", Some(json!(target.tenant))),
+            ("environment", Some(json!(target.environment))),
+            ("scopes", self.scopes),
+            ("label", self.label.map(Value::from)),
+            ("allowedOrigins", self.allowed_origins),
+            ("allowedIps", self.allowed_ips),
+            ("rateLimitPerMinute", self.rate_limit_per_minute),
+            ("spendCapPerDay", self.spend_cap_per_day),
+            ("expiresAt", self.expires_at),
+        ];
+        let said = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        if let Some(Value::Object(body)) = &mut ask.body {
+            body.extend(said);
+        }
     }
 }
 
@@ -172,4 +233,28 @@ fn service(text: &str) -> Result<Service, String> {
         let names: Vec<&str> = Service::ALL.iter().map(|service| service.name()).collect();
         format!("must be one of {}", names.join(", "))
     })
+}
+
+/// A list of texts that each are a `T`, or an empty one.
+fn list_of<T: FromStr<Err: ToString>>(text: &str) -> Result<Value, String> {
+    if text == "none" {
+        return Ok(json!([]));
+    }
+    let judge = |item: &str| match item.trim().parse::<T>() {
+        Ok(_) => Ok(Value::from(item.trim())),
+        Err(why) => Err(format!("{item} {}", why.to_string())),
+    };
+    text.split(',').map(judge).collect()
+}
+
+fn number_or_none<const MAX: i64>(text: &str) -> Result<Value, String> {
+    match text.parse() {
+        _ if text == "none" => Ok(Value::Null),
+        Ok(number) if (0..=MAX).contains(&number) => Ok(number.into()),
+        _ => Err(format!("must be a whole number from 0 to {MAX}, or none")),
+    }
+}
+
+fn moment_or_none(text: &str) -> Result<Value, String> {
+    if text == "none" { Ok(Value::Null) } else { Ok(json!(moment(text)?)) }
 }

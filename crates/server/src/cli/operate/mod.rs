@@ -32,7 +32,7 @@ use crate::config::Config;
 pub(super) enum Operate {
     /// Tenants: create, list, show, settings, set, approve, suspend, reopen, close
     Tenant(Noun<tenant::Verb>),
-    /// Keys of every service: create, list, rotate, revoke
+    /// Keys of every service: create, list, update, rotate, revoke
     Key(Noun<key::Verb>),
     /// Quota accounts: create, list, show, ban, unban, top-up
     Account(Noun<account::Verb>),

@@ -1,5 +1,6 @@
 //! The wire of platform: what a tenant sees of itself, and manages.
 
+mod keys;
 mod tenant;
 mod usage;
 
@@ -41,6 +42,9 @@ pub fn described(guarded: impl Fn(Handlers<Platform>) -> Handlers<Platform>) -> 
     Api::new(ABOUT)
         .routes(guarded(routes!(tenant::get, tenant::patch)))
         .routes(guarded(routes!(usage::get)))
+        .routes(guarded(routes!(keys::list, keys::create)))
+        .routes(guarded(routes!(keys::get, keys::patch, keys::revoke)))
+        .routes(guarded(routes!(keys::rotate)))
         .describe(|document| {
             let scheme = HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)

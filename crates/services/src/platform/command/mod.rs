@@ -1,13 +1,17 @@
 //! The rules of tenants, keys and credits. Every change runs through the spine.
 
 mod key;
+mod reach;
 mod tenant;
 mod wallet;
 
 use kernel::Command;
 use kernel::spine::{Audit, Idempotent, Price, Scope};
 
-pub use key::{CreateKey, KeyView, RevokedKey, RotateKey, create_key, revoke_key, rotate_key};
+pub use key::{
+    ChangeKey, CreateKey, KEYS_MAX, KeyView, RotateKey, change_key, create_key, ensure_known, revoke_key,
+    rotate_key,
+};
 pub use tenant::{
     ChangeSettings, OwnTenantView, StatusChange, TenantView, approve_tenant, change_settings, create_tenant,
     read_tenant, set_tenant_status,
@@ -29,6 +33,7 @@ pub const CHANGE_SETTINGS: Command =
     tenants("platform.tenant.change_settings", "tenant:write", Idempotent::No);
 pub const GRANT: Command = operator("platform.wallet.grant", Idempotent::Required);
 pub const CREATE_KEY: Command = tenants("platform.key.create", "keys:write", Idempotent::Optional);
+pub const CHANGE_KEY: Command = tenants("platform.key.change", "keys:write", Idempotent::No);
 pub const ROTATE_KEY: Command = tenants("platform.key.rotate", "keys:write", Idempotent::Optional);
 pub const REVOKE_KEY: Command = tenants("platform.key.revoke", "keys:write", Idempotent::No);
 
@@ -40,6 +45,7 @@ pub const COMMANDS: &[&Command] = &[
     &CHANGE_SETTINGS,
     &GRANT,
     &CREATE_KEY,
+    &CHANGE_KEY,
     &ROTATE_KEY,
     &REVOKE_KEY,
 ];
