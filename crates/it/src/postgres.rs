@@ -293,6 +293,19 @@ pub fn run_sql(url: &str, sql: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
+/// A whole database as `pg_dump` writes it.
+///
+/// # Errors
+/// What `pg_dump` said.
+pub fn dump(url: &str) -> Result<Vec<u8>> {
+    let program = binaries().map_or_else(|| PathBuf::from("pg_dump"), |folder| folder.join("pg_dump"));
+    let output = Command::new(program).args(["-d", url]).output()?;
+    if !output.status.success() {
+        return Err(format!("pg_dump failed: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(output.stdout)
+}
+
 /// The folder with `initdb` and `postgres`: from the search path, or the newest of Debian's.
 #[must_use]
 pub fn binaries() -> Option<PathBuf> {

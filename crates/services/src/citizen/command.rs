@@ -16,6 +16,7 @@ use super::model::{
     VerificationId, judge,
 };
 
+use super::registry::imported;
 use super::sandbox::{self, Word};
 use super::store::{self, NewRow};
 use super::{Outside, PURPOSE_REQUIRED, Settings, events};
@@ -166,7 +167,7 @@ pub fn claim(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Verify) -> Result<Claimed<V
             return Ok(Claimed::Work { work: Work::Ask(question.national_id.clone()), units: 1 });
         }
         Environment::Test => sandbox::ask(question, ctx.now, had_outage_today(tx, ctx, &macs)?),
-        Environment::Live => Word::Unavailable,
+        Environment::Live => imported_word(tx, input)?,
     };
     conclude(tx, ctx, input, &word).map(Claimed::Ended)
 }
@@ -261,6 +262,12 @@ fn bought(tx: &mut Tx<'_>, ctx: &Ctx, input: &Verify, macs: &Macs) -> Result<Opt
     };
     let cached_from = Some(bought.verification_id);
     Ok(findings.map(|findings| Answer { reason: bought.reason, findings, cached_from }))
+}
+
+/// An installation that never imported a registry has none to ask.
+fn imported_word(tx: &mut Tx<'_>, input: &Verify) -> Result<Word, Fault> {
+    let found = imported::find(tx, &input.secrets, input.question.national_id.expose())?;
+    Ok(found.map_or(Word::Unavailable, Word::Found))
 }
 
 fn had_outage_today(tx: &mut Tx<'_>, ctx: &Ctx, macs: &Macs) -> Result<bool, Fault> {

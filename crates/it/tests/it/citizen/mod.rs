@@ -6,6 +6,9 @@ mod credits;
 mod errors;
 mod idempotency;
 mod lists;
+mod live;
+mod privacy;
+mod races;
 mod slow;
 mod verify;
 
@@ -14,7 +17,8 @@ use std::sync::Arc;
 use base::Environment;
 use base::id::{RequestId, TenantId};
 use kernel::ledger::{self, wallet_id};
-use kernel::{Actor, Ctx};
+use kernel::secrets::hex;
+use kernel::{Actor, Ctx, subjects};
 use serde_json::{Value, json};
 
 use crate::fixture::{Ask, Reply, State, World, text};
@@ -110,6 +114,35 @@ async fn leave_credits(world: &World, environment: Environment, left: i64) {
         ledger::charge(tx, &ctx, &wallet, wallet.balance - left, None).map(drop)
     });
     spend.await.unwrap();
+}
+
+/// Credits of my live wallet, which starts empty.
+async fn grant(world: &World, amount: i64) {
+    pay(world, "live", amount).await;
+}
+
+async fn pay(world: &World, environment: &str, amount: i64) {
+    let reference = hex(&world.app.kernel.random.bytes::<8>());
+    let body = json!({
+        "tenantId": world.mine, "environment": environment, "amount": amount, "reference": reference,
+    });
+    let ask = Ask::post("/operator/v1/credits").bearer(&world.operator_token());
+    let reply = ask.header("idempotency-key", &reference).json(&body).send(world.operator()).await;
+    assert!(reply.status < 300, "{reply:?}");
+}
+
+/// Destroys the key of a citizen of mine.
+async fn erase(world: &World, national_id: &str) {
+    let (kernel, tenant_id): (_, TenantId) = (world.app.kernel.clone(), world.mine.parse().unwrap());
+    let subject = kernel.secrets.subject_mac("national_id", national_id);
+    let erasing = world.app.kernel.db.write(tenant_id, move |tx| {
+        let now = kernel.clock.now();
+        let request_id = RequestId::new(now, kernel.random.id_bits());
+        let actor = Actor::System { worker: "test" };
+        let ctx = Ctx::new(tenant_id, Environment::Test, actor, request_id, now, kernel.random.clone());
+        subjects::erase(tx, &ctx, &subject)
+    });
+    assert!(erasing.await.unwrap(), "there was a key to destroy");
 }
 
 /// My tenant's id as the published API writes it.

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use web::Edge;
 
-use super::{ask, audits_of, events_of, key, listed};
+use super::{ask, audits_of, events_of, grant, key, listed};
 use crate::fixture::{Ask, Reply, State, World};
 
 on_both_engines! {
@@ -205,15 +205,6 @@ async fn a_key_revoked_meanwhile_is_not_charged_and_told_nothing(world: Arc<Worl
     let reply = call.await.unwrap();
     assert_eq!(reply.expect(401)["code"], "UNAUTHORIZED");
     assert_discarded(&world, &before, &reply).await;
-}
-
-/// Credits of my live wallet, which starts empty.
-async fn grant(world: &World, amount: i64) {
-    let body =
-        json!({ "tenantId": world.mine, "environment": "live", "amount": amount, "reference": "paid" });
-    let ask = Ask::post("/operator/v1/credits").bearer(&world.operator_token());
-    let ask = ask.header("idempotency-key", "paid once").json(&body);
-    assert!(ask.send(world.operator()).await.status < 300);
 }
 
 async fn a_registry_over_the_network_answers_live_keys(world: Arc<World>) {

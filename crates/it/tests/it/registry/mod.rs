@@ -1,17 +1,5 @@
 //! The registry of citizens: imports, and what a look-up finds meanwhile.
 
-/// The registry is one for all tenants of a database, so each of these tests has a database to itself.
-macro_rules! alone_on_both_engines {
-    ($($test:ident)*) => {
-        mod sqlite {
-            $(#[test] fn $test() { crate::fixture::run_alone(db::Engine::Sqlite, super::$test); })*
-        }
-        mod postgres {
-            $(#[test] fn $test() { crate::fixture::run_alone(db::Engine::Postgres, super::$test); })*
-        }
-    };
-}
-
 mod imports;
 mod refusals;
 mod replacing;
@@ -84,7 +72,7 @@ impl World {
     }
 
     /// A whole import of right rows.
-    async fn import(&self, environment: &str, rows: &str) -> i64 {
+    pub(crate) async fn import(&self, environment: &str, rows: &str) -> i64 {
         let import = self.begin_import(environment).await;
         let appended = self.send_rows(import, 0, rows).await.expect(200);
         assert_eq!(appended["rejected"], json!([]));
