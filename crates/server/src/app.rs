@@ -50,7 +50,11 @@ impl App {
             body_deadline: Duration::from_millis(config.body_deadline_ms),
             trusted_proxies: config.trusted_proxies.clone().into(),
         };
-        Self::over(Kernel::new(db, secrets, Clock::system(), random, config.rate_limit), settings)
+        let kernel = Kernel::new(db, secrets, Clock::system(), random, config.rate_limit);
+        let mut app = Self::over(kernel, settings)?;
+        let settings = citizen::Settings { charges_not_found: config.citizen_charges_not_found };
+        app.citizen = Citizen::new(&app.kernel, settings, Outside::default());
+        Ok(app)
     }
 
     /// The same over a kernel that is there already: for tests.

@@ -30,6 +30,8 @@ pub struct Config {
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
     pub body_deadline_ms: u64,
+    /// Whether a citizen's number that the registry does not know costs a credit.
+    pub citizen_charges_not_found: bool,
     pub log: LogFormat,
 }
 
@@ -75,6 +77,9 @@ pub struct Layer {
     /// Longest wait for a request body in milliseconds [default: 10000]
     #[arg(long, env = "ATTESTRY_BODY_DEADLINE_MS", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "N")]
     pub body_deadline_ms: Option<u64>,
+    /// Whether a citizen's number that the registry does not know costs a credit [default: true]
+    #[arg(long, env = "ATTESTRY_CITIZEN_CHARGES_NOT_FOUND", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "BOOL")]
+    pub citizen_charges_not_found: Option<bool>,
     /// Form of the log on stderr [default: text]
     #[arg(long, env = "ATTESTRY_LOG_FORMAT", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "FORM")]
     pub log: Option<LogFormat>,
@@ -107,6 +112,7 @@ impl Layer {
             https: self.https.or(below.https),
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
             body_deadline_ms: self.body_deadline_ms.or(below.body_deadline_ms),
+            citizen_charges_not_found: self.citizen_charges_not_found.or(below.citizen_charges_not_found),
             log: self.log.or(below.log),
         }
     }
@@ -135,6 +141,7 @@ impl Layer {
             https: self.https.unwrap_or(false),
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             body_deadline_ms,
+            citizen_charges_not_found: self.citizen_charges_not_found.unwrap_or(true),
             log: self.log.unwrap_or_default(),
         })
     }
@@ -155,6 +162,7 @@ impl Config {
             https: Some(self.https),
             trusted_proxies: Some(self.trusted_proxies.clone()),
             body_deadline_ms: Some(self.body_deadline_ms),
+            citizen_charges_not_found: Some(self.citizen_charges_not_found),
             log: Some(self.log),
         };
         toml::to_string(&layer).expect("a layer is text, numbers and booleans")

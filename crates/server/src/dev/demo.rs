@@ -27,6 +27,7 @@ const SEQUENCE_MAX: u32 = 10_000;
 pub(super) struct Shown {
     pub(super) tenant_id: String,
     pub(super) platform: Pair<String>,
+    pub(super) citizen: Pair<String>,
     pub(super) quota: Pair<QuotaKeys>,
 }
 
@@ -52,6 +53,10 @@ pub(super) async fn ensure(app: &App, name: &str, title: &str) -> Result<Shown, 
         platform: Pair {
             test: demo.key(Service::Platform, KeyKind::Secret, Environment::Test).await?,
             live: demo.key(Service::Platform, KeyKind::Secret, Environment::Live).await?,
+        },
+        citizen: Pair {
+            test: demo.key(Service::Citizen, KeyKind::Secret, Environment::Test).await?,
+            live: demo.key(Service::Citizen, KeyKind::Secret, Environment::Live).await?,
         },
         quota: Pair {
             test: demo.quota(Environment::Test).await?,

@@ -70,6 +70,7 @@ mod tests {
         Shown {
             tenant_id: text("tn_1"),
             platform: Pair { test: text("a"), live: text("b") },
+            citizen: Pair { test: text("g"), live: text("h") },
             quota: Pair {
                 test: QuotaKeys { admin: text("c"), token: text("d") },
                 live: QuotaKeys { admin: text("e"), token: text("f") },
@@ -88,7 +89,7 @@ mod tests {
             demo: shown(),
             other: shown(),
         };
-        let tenant = r#"{"tenantId":"tn_1","platform":{"test":"a","live":"b"},"quota":{"test":{"admin":"c","token":"d"},"live":{"admin":"e","token":"f"}}}"#;
+        let tenant = r#"{"tenantId":"tn_1","platform":{"test":"a","live":"b"},"citizen":{"test":"g","live":"h"},"quota":{"test":{"admin":"c","token":"d"},"live":{"admin":"e","token":"f"}}}"#;
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             format!(

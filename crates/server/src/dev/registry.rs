@@ -8,7 +8,7 @@ use base::{Environment, Fault, Service};
 use kernel::spine::Call;
 use kernel::{Actor, Caller, tenancy};
 use services::citizen::registry::imported::{self, ABORT, BEGIN, FINISH};
-use services::citizen::registry::sample;
+use services::citizen::registry::{Record, sample};
 
 use crate::app::App;
 
@@ -41,9 +41,14 @@ pub(super) async fn ensure(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A citizen of the sample, and the number to find them by.
+pub(super) fn citizen(index: u64) -> (String, Record) {
+    sample::row(SEED, index)
+}
+
 fn rows() -> String {
     (0..ROWS).fold(String::new(), |mut rows, index| {
-        let (number, record) = sample::row(SEED, index);
+        let (number, record) = citizen(index);
         let (name, birth, status) = (record.full_name, record.date_of_birth, record.status.name());
         writeln!(rows, "{index},{number},{name},{birth},{status}").expect("a String takes everything");
         rows

@@ -6,7 +6,7 @@ use base::Fault;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Line, demo};
+use super::{Line, demo, registry};
 use crate::cli::{has_colours, print};
 use crate::client::{Answer, Ask, send};
 use crate::config::{Config, DATA};
@@ -47,62 +47,97 @@ pub(super) async fn run(public: &str, line: &Line, config: &Config) -> Result<()
     Ok(())
 }
 
-fn stops(public: &str, line: &Line) -> [Stop; 5] {
-    let (demo, authority) = (&line.demo, public.to_owned());
+fn stops(public: &str, line: &Line) -> Vec<Stop> {
     let operator = line.admin_url.trim_start_matches("http://").to_owned();
-    let stop = |title, note, method, path, key: &str, body| Stop {
-        title,
-        note,
-        authority: authority.clone(),
-        method,
-        path,
-        key: key.to_owned(),
-        body,
-    };
-    [
+    let mut stops = quota(public, &line.demo.quota.live.token);
+    stops.extend(citizen(public, &line.demo));
+    stops.push(stop(
+        public,
+        "platform: what a tenant knows about itself",
+        "Each tenant has keys for test and for live, side by side.",
+        (Method::GET, "/platform/v1/tenant"),
+        &line.demo.platform.live,
+        None,
+    ));
+    stops.push(stop(
+        &operator,
+        "operator: is every balance right?",
+        "Proven on the live database, on a listener of its own.",
+        (Method::GET, "/operator/v1/ledger/check"),
+        &line.operator_token,
+        None,
+    ));
+    stops
+}
+
+fn stop(
+    authority: &str,
+    title: &'static str,
+    note: &'static str,
+    (method, path): (Method, &'static str),
+    key: &str,
+    body: Option<Value>,
+) -> Stop {
+    Stop { title, note, authority: authority.to_owned(), method, path, key: key.to_owned(), body }
+}
+
+fn quota(public: &str, token: &str) -> Vec<Stop> {
+    vec![
         stop(
+            public,
             "quota: one call of an end-user's token",
             "The points are deducted, and on disk before the answer leaves.",
-            Method::POST,
-            "/v1/verify",
-            &demo.quota.live.token,
+            (Method::POST, "/v1/verify"),
+            token,
             Some(json!({ "count": 1 })),
         ),
         stop(
+            public,
             "quota: would that call pass?",
             "A dry run answers the same and deducts nothing.",
-            Method::POST,
-            "/v1/verify?dry_run=true",
-            &demo.quota.live.token,
+            (Method::POST, "/v1/verify?dry_run=true"),
+            token,
             None,
         ),
         stop(
+            public,
             "quota: a mistyped token",
             "Refused without a look into the database.",
-            Method::POST,
-            "/v1/verify",
-            &mistyped(&demo.quota.live.token),
+            (Method::POST, "/v1/verify"),
+            &mistyped(token),
             None,
+        ),
+    ]
+}
+
+fn citizen(public: &str, demo: &demo::Shown) -> Vec<Stop> {
+    let claims = json!({ "fullName": "Mohamed Abdi Hassan", "dateOfBirth": "1990-01-01" });
+    let (number, _) = registry::citizen(0);
+    vec![
+        stop(
+            public,
+            "citizen: a name in another spelling",
+            "Test keys are answered by the sandbox: GET /api/v1/sandbox/scenarios lists its numbers.",
+            (Method::POST, "/api/v1/verify/citizen"),
+            &demo.citizen.test,
+            Some(json!({ "nationalId": "10000000001", "claims": claims, "purpose": "tour" })),
         ),
         stop(
-            "platform: what a tenant knows about itself",
-            "Each tenant has keys for test and for live, side by side.",
-            Method::GET,
-            "/platform/v1/tenant",
-            &demo.platform.live,
+            public,
+            "citizen: a citizen of the imported registry",
+            "A credit, once a day for the same question: see \"cached\" in a second answer.",
+            (Method::POST, "/api/v1/verify/citizen"),
+            &demo.citizen.live,
+            Some(json!({ "nationalId": number, "purpose": "tour" })),
+        ),
+        stop(
+            public,
+            "citizen: what was verified",
+            "Numbers are masked, and names are not listed.",
+            (Method::GET, "/api/v1/verifications?limit=2"),
+            &demo.citizen.live,
             None,
         ),
-        Stop {
-            authority: operator,
-            ..stop(
-                "operator: is every balance right?",
-                "Proven on the live database, on a listener of its own.",
-                Method::GET,
-                "/operator/v1/ledger/check",
-                &line.operator_token,
-                None,
-            )
-        },
     ]
 }
 
@@ -131,6 +166,7 @@ fn keys(paint: &Paint, name: &str, demo: &demo::Shown) -> String {
     let mut text = format!("{}\n\n", paint.bold(&format!("Keys of the tenant “{name}”, {}", demo.tenant_id)));
     let rows = [
         ("platform", &demo.platform.test, &demo.platform.live),
+        ("citizen", &demo.citizen.test, &demo.citizen.live),
         ("quota, management", &demo.quota.test.admin, &demo.quota.live.admin),
         ("quota, a token", &demo.quota.test.token, &demo.quota.live.token),
     ];
