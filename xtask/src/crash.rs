@@ -4,6 +4,7 @@
 //! same keys what was left without an answer, and then reconciles every call with the ledger.
 
 mod account;
+mod citizen;
 mod full;
 mod killed;
 mod load;
@@ -55,12 +56,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut legs: Vec<(&str, Result<Leg>)> = Vec::new();
     if options.engine != Engines::Postgres {
         legs.push(("SQLite, server killed", killed::sqlite(&binary, options.rounds, seed)));
+        legs.push(("SQLite, verifying, server killed", citizen::sqlite(&binary, options.rounds, seed)));
         legs.push(("SQLite, replies traced", trace::sqlite(&binary)));
         legs.push(("SQLite, disk full", full::run(&binary, seed)));
     }
     if options.engine != Engines::Sqlite {
         let killed = killed::postgres(&binary, options.rounds, seed);
         legs.push(("PostgreSQL, server and database killed", killed));
+        legs.push(("PostgreSQL, verifying, server killed", citizen::postgres(&binary, options.rounds, seed)));
         legs.push(("PostgreSQL, replies traced", trace::postgres(&binary)));
     }
     println!("\n{}", Tally::HEADER);

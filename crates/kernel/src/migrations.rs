@@ -46,4 +46,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0007_usage.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 8,
+        name: "citizen_list",
+        template: include_str!("../../../migrations/0008_citizen_list.sql"),
+        oldest_binary: 1,
+    },
 ];

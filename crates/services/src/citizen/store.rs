@@ -11,10 +11,12 @@ const INSERT: &str = "INSERT INTO citizen_verification (tenant_id, verification_
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const FIND: &str = "SELECT verification_id, environment, national_id_masked, reason, purpose, channel, reference, cached_from, credits_used, \
     created_at_us FROM citizen_verification WHERE tenant_id = ?1 AND verification_id = ?2 AND environment = ?3";
+/// The page is found in the index alone, so that what is skipped is never read.
 const LIST: &str = "SELECT verification_id, environment, national_id_masked, reason, purpose, channel, reference, cached_from, credits_used, \
-    created_at_us FROM citizen_verification WHERE tenant_id = ?1 AND environment = ?2 AND created_at_us >= ?3 AND created_at_us < ?4 \
+    created_at_us FROM citizen_verification WHERE tenant_id = ?1 AND verification_id IN ( \
+    SELECT verification_id FROM citizen_verification WHERE tenant_id = ?1 AND environment = ?2 AND created_at_us >= ?3 AND created_at_us < ?4 \
     AND (?5 = '' OR result = ?5) AND (?6 = '' OR purpose = ?6) AND (?7 = '' OR channel = ?7) \
-    ORDER BY created_at_us DESC, verification_id DESC LIMIT ?8 OFFSET ?9";
+    ORDER BY created_at_us DESC, verification_id DESC LIMIT ?8 OFFSET ?9) ORDER BY created_at_us DESC, verification_id DESC";
 const COUNT: &str = "SELECT COUNT(*) AS verifications FROM citizen_verification \
     WHERE tenant_id = ?1 AND environment = ?2 AND created_at_us >= ?3 AND created_at_us < ?4 \
     AND (?5 = '' OR result = ?5) AND (?6 = '' OR purpose = ?6) AND (?7 = '' OR channel = ?7)";

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use attestry::app::App;
 use serde_json::{Value, json};
 use services::citizen::registry::{Found, Outage, Record, RecordStatus};
 use services::citizen::{Citizen, Outside, Settings};
@@ -23,6 +24,8 @@ on_both_engines! {
     a_registry_over_the_network_answers_live_keys
     an_outage_of_the_network_frees_what_was_held
     an_empty_wallet_is_refused_before_the_registry_is_asked
+    a_claim_that_nobody_records_is_swept_and_its_late_result_discarded
+    a_retry_takes_over_an_abandoned_claim_and_is_charged_once
     a_caller_who_waited_in_vain_is_told_to_come_back
 }
 
@@ -62,6 +65,10 @@ impl Gate {
 
     /// My application, with this gate as its outside world.
     fn edge(self: &Arc<Self>, world: &World) -> Edge {
+        self.edge_of(&world.app)
+    }
+
+    fn edge_of(self: &Arc<Self>, app: &App) -> Edge {
         let (pausing, asking) = (Arc::clone(self), Arc::clone(self));
         let pause = move |wait: Duration| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             let gate = Arc::clone(&pausing);
@@ -75,7 +82,7 @@ impl Gate {
             })
         };
         let outside = Outside { upstream: Some(Arc::new(upstream)), pause: Arc::new(pause) };
-        let mut app = world.app.clone();
+        let mut app = app.clone();
         app.citizen = Citizen::new(&app.kernel, Settings::default(), outside);
         app.public_site()
     }
@@ -263,6 +270,41 @@ async fn an_empty_wallet_is_refused_before_the_registry_is_asked(world: Arc<Worl
     assert_eq!(reply.expect(402)["code"], "INSUFFICIENT_CREDITS");
     assert_eq!(events_of(&world, reply.request_id()).await[0].0, "credits_exhausted");
     assert!(gate.asked().is_empty());
+}
+
+async fn a_claim_that_nobody_records_is_swept_and_its_late_result_discarded(world: Arc<World>) {
+    let (key, gate) = (key(&world, "test").await, unknown());
+    let (edge, before) = (gate.edge(&world), world.state(&world.mine).await);
+    let call = begun(&edge, ask(&key, &json!({ "nationalId": SLOW })));
+    gate.has_begun().await;
+    world.clock.advance_seconds(61);
+    attestry::workers::sweep(&world.app.kernel).await.unwrap();
+    assert_eq!(held(&world).await, 0);
+    gate.go_on.add_permits(1);
+    let reply = call.await.unwrap();
+    assert_eq!(reply.expect(503)["code"], "SERVICE_UNAVAILABLE");
+    assert_discarded(&world, &before, &reply).await;
+}
+
+async fn a_retry_takes_over_an_abandoned_claim_and_is_charged_once(world: Arc<World>) {
+    let (key, gate) = (key(&world, "test").await, unknown());
+    let (edge, before) = (gate.edge(&world), world.state(&world.mine).await);
+    let named = || ask(&key, &json!({ "nationalId": SLOW })).header("idempotency-key", "abandoned");
+    let lost = begun(&edge, named());
+    gate.has_begun().await;
+    world.clock.advance_seconds(61);
+    // Another process: callers of one process wait for each other.
+    let next = unknown();
+    next.go_on.add_permits(1);
+    let reply = named().send(&next.edge_of(&world.restarted(&world.secrets_file).await)).await;
+    assert_eq!(reply.expect(200)["data"]["creditsUsed"], 1);
+    assert_eq!(held(&world).await, 0, "the first hold was voided");
+    gate.go_on.add_permits(1);
+    assert_eq!(lost.await.unwrap().expect(503)["code"], "SERVICE_UNAVAILABLE");
+    let after = world.state(&world.mine).await;
+    assert_eq!((after.credits, after.verifications), (before.credits - 1, before.verifications + 1));
+    assert_eq!((after.events, after.replies), (before.events + 1, before.replies + 1));
+    assert_eq!(named().send(&edge).await.header("idempotent-replay"), Some("true"));
 }
 
 /// The one test that lets ten seconds pass: the wait is promised in seconds of the caller's clock.
