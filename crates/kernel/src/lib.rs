@@ -72,6 +72,7 @@ pub fn statements() -> Vec<&'static str> {
         keys::STATEMENTS,
         ledger::STATEMENTS,
         ledger::CHECK_STATEMENTS,
+        ledger::HISTORY_STATEMENTS,
         outbox::STATEMENTS,
         spine::STATEMENTS,
         subjects::STATEMENTS,

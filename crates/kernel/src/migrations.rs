@@ -52,4 +52,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0008_citizen_list.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 9,
+        name: "wallet_transfers",
+        template: include_str!("../../../migrations/0009_wallet_transfers.sql"),
+        oldest_binary: 1,
+    },
 ];

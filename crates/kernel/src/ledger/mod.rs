@@ -9,6 +9,7 @@
 //! Absent on purpose: any way to change a balance without a transfer.
 
 mod check;
+mod history;
 mod hold;
 mod model;
 mod store;
@@ -20,6 +21,7 @@ use db::Tx;
 use crate::ctx::Ctx;
 
 pub use check::{Report, STATEMENTS as CHECK_STATEMENTS, check};
+pub use history::{Filter as TransferFilter, STATEMENTS as HISTORY_STATEMENTS, wallet_transfers};
 pub use hold::{
     HOLD_SECONDS_MAX, capture, expire_due, hold, hold_at_price, is_any_due, is_open, void, void_if_open,
 };
@@ -140,6 +142,26 @@ pub fn freeze(tx: &mut Tx<'_>, ctx: &Ctx, account_id: AccountId) -> Result<(), F
 pub fn unfreeze(tx: &mut Tx<'_>, ctx: &Ctx, account_id: AccountId) -> Result<(), Fault> {
     lock(tx, ctx.tenant_id, account_id)?;
     store::set_frozen(tx, ctx.tenant_id, account_id, None)
+}
+
+/// Sets how low an account may be spent: zero, below it what its owner may owe, above it what must stay. Returns the
+/// floor before.
+///
+/// # Errors
+/// A floor out of range; [`Code::Conflict`] when less than that is left already; not found; a database failure.
+pub fn set_floor(tx: &mut Tx<'_>, ctx: &Ctx, account_id: AccountId, floor: i64) -> Result<i64, Fault> {
+    if !(-AMOUNT_MAX..=AMOUNT_MAX).contains(&floor) {
+        return Err(Fault::invalid("floor", format!("must be between -{AMOUNT_MAX} and {AMOUNT_MAX}")));
+    }
+    let account = lock(tx, ctx.tenant_id, account_id)?;
+    let unheld = account.balance - account.held;
+    if unheld < floor {
+        return Err(Fault::conflict(format!(
+            "Without what is held, {unheld} is left: less than that floor. Book more first, or choose a lower floor."
+        )));
+    }
+    store::set_floor(tx, ctx.tenant_id, account_id, floor)?;
+    Ok(account.floor)
 }
 
 /// What a command costs this tenant: its price list's newest line, or one credit a unit.

@@ -165,7 +165,7 @@ pub enum TransferKind {
 }
 
 impl TransferKind {
-    const ALL: [Self; 7] =
+    pub const ALL: [Self; 7] =
         [Self::Grant, Self::Charge, Self::Capture, Self::Void, Self::Expire, Self::Refund, Self::Adjust];
 
     #[must_use]
@@ -181,7 +181,8 @@ impl TransferKind {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == text)
     }
 }

@@ -18,6 +18,7 @@ const ADD_TO_HELD: &str = "UPDATE account SET held = held + ?3 WHERE tenant_id =
 const RELEASE: &str =
     "UPDATE account SET held = held - ?3, balance = balance - ?4 WHERE tenant_id = ?1 AND account_id = ?2";
 const SET_FROZEN: &str = "UPDATE account SET frozen_at_us = ?3 WHERE tenant_id = ?1 AND account_id = ?2";
+const SET_FLOOR: &str = "UPDATE account SET floor = ?3 WHERE tenant_id = ?1 AND account_id = ?2";
 const INSERT_TRANSFER: &str = "INSERT INTO transfer (tenant_id, transfer_id, debit_account_id, credit_account_id, unit, amount, kind, price_id, \
     hold_id, key_id, request_id, reference, at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const TRANSFERS_OF: &str = "SELECT transfer_id, debit_account_id, credit_account_id, unit, amount, kind, price_id, hold_id, key_id, request_id, \
@@ -47,6 +48,7 @@ pub const STATEMENTS: &[&str] = &[
     ADD_TO_HELD,
     RELEASE,
     SET_FROZEN,
+    SET_FLOOR,
     INSERT_TRANSFER,
     TRANSFERS_OF,
     INSERT_HOLD,
@@ -147,6 +149,16 @@ pub(super) fn set_frozen(
     at: Option<Timestamp>,
 ) -> Result<(), Fault> {
     tx.exec(SET_FROZEN, args![tenant_id, id, at])?;
+    Ok(())
+}
+
+pub(super) fn set_floor(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    id: AccountId,
+    floor: i64,
+) -> Result<(), Fault> {
+    tx.exec(SET_FLOOR, args![tenant_id, id, floor])?;
     Ok(())
 }
 
@@ -279,7 +291,7 @@ pub(super) fn account(row: &Row<'_>) -> Result<Account, db::Error> {
     })
 }
 
-fn transfer(row: &Row<'_>) -> Result<Transfer, db::Error> {
+pub(super) fn transfer(row: &Row<'_>) -> Result<Transfer, db::Error> {
     Ok(Transfer {
         transfer_id: row.id("transfer_id")?,
         kind: row.named("kind", TransferKind::parse)?,

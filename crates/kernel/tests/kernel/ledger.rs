@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::id::{AccountId, TenantId};
 use base::{Code, Environment};
-use kernel::ledger::{self, AMOUNT_MAX, TransferKind, Unit, wallet_id};
+use kernel::ledger::{self, AMOUNT_MAX, TransferFilter, TransferKind, Unit, wallet_id};
 use kernel::tenancy::SANDBOX_CREDITS;
 
 use crate::fixture::World;
@@ -13,10 +13,12 @@ on_both_engines! {
     a_grant_is_booked_once_per_reference_and_account
     a_grant_out_of_range_changes_nothing
     a_charge_never_goes_below_the_floor
+    a_floor_above_what_is_left_is_refused
     the_database_itself_refuses_to_break_a_floor
     a_frozen_account_cannot_pay
     accounts_of_another_tenant_are_not_there
     a_summary_adds_up
+    a_wallets_transfers_of_every_kind_are_listed_newest_first
     the_newest_transfers_come_first_and_page
 }
 
@@ -45,9 +47,8 @@ async fn a_grant_out_of_range_changes_nothing(world: Arc<World>) {
     world.assert_ledger_holds().await;
 }
 
-async fn set_floor(world: &Arc<World>, id: AccountId, floor: i64) {
-    const FLOOR: &str = "UPDATE account SET floor = ?3 WHERE tenant_id = ?1 AND account_id = ?2";
-    world.write(move |tx, ctx| Ok(tx.exec(FLOOR, db::args![ctx.tenant_id, id, floor])?)).await.unwrap();
+async fn set_floor(world: &Arc<World>, id: AccountId, floor: i64) -> Result<i64, base::Fault> {
+    world.write(move |tx, ctx| ledger::set_floor(tx, ctx, id, floor)).await
 }
 
 async fn charge(world: &Arc<World>, id: AccountId, amount: i64) -> Result<(), base::Fault> {
@@ -64,7 +65,7 @@ async fn a_charge_never_goes_below_the_floor(world: Arc<World>) {
     for (floor, amount, ends_at) in
         [(0, 11, None), (4, 7, None), (4, 6, Some(4)), (-5, 10, None), (-5, 9, Some(-5))]
     {
-        set_floor(&world, id, floor).await;
+        set_floor(&world, id, floor).await.unwrap();
         let before = world.account(id).await.balance;
         let outcome = charge(&world, id, amount).await;
         match ends_at {
@@ -75,6 +76,21 @@ async fn a_charge_never_goes_below_the_floor(world: Arc<World>) {
             }
         }
     }
+    world.assert_ledger_holds().await;
+}
+
+async fn a_floor_above_what_is_left_is_refused(world: Arc<World>) {
+    let id = world.customer(10).await;
+    world.write(move |tx, ctx| ledger::hold(tx, ctx, id, 4, 60)).await.unwrap();
+    assert_eq!(set_floor(&world, id, 7).await.unwrap_err().code, Code::Conflict);
+    assert_eq!(set_floor(&world, id, 6).await.unwrap(), 0);
+    assert_eq!(set_floor(&world, id, -3).await.unwrap(), 6);
+    for wrong in [AMOUNT_MAX + 1, -AMOUNT_MAX - 1, i64::MIN] {
+        assert_eq!(set_floor(&world, id, wrong).await.unwrap_err().code, Code::Invalid);
+    }
+    charge(&world, id, 9).await.unwrap();
+    assert_eq!(set_floor(&world, id, 0).await.unwrap_err().code, Code::Conflict);
+    assert_eq!(world.account(id).await.floor, -3);
     world.assert_ledger_holds().await;
 }
 
@@ -141,6 +157,43 @@ async fn a_summary_adds_up(world: Arc<World>) {
     assert_eq!((credits.charges, credits.balances, credits.granted), (0, SANDBOX_CREDITS, SANDBOX_CREDITS));
     let live = of(Environment::Live, Unit::Point).await;
     assert_eq!((live.charges, live.charged, live.balances, live.granted), (0, 0, 0, 0));
+}
+
+async fn a_wallets_transfers_of_every_kind_are_listed_newest_first(world: Arc<World>) {
+    let (tenant_id, wallet) = (world.tenant_id, world.wallet_id());
+    let customer = world.customer(5).await;
+    charge(&world, customer, 1).await.unwrap();
+    let hold = |seconds| world.write(move |tx, ctx| ledger::hold(tx, ctx, wallet, 3, seconds));
+    let mut kinds = vec![TransferKind::Grant];
+    let mut next = |kind| {
+        kinds.push(kind);
+        world.clock.advance_seconds(1);
+    };
+    next(TransferKind::Charge);
+    charge(&world, wallet, 2).await.unwrap();
+    let (captured, voided) = (hold(60).await.unwrap(), hold(60).await.unwrap());
+    next(TransferKind::Capture);
+    world.write(move |tx, ctx| ledger::capture(tx, ctx, captured, 1)).await.unwrap();
+    next(TransferKind::Void);
+    world.write(move |tx, ctx| ledger::void(tx, ctx, voided)).await.unwrap();
+    hold(1).await.unwrap();
+    next(TransferKind::Expire);
+    world.write(|tx, ctx| ledger::expire_due(tx, ctx, 9)).await.unwrap();
+    kinds.reverse();
+    let list = |kind, environment, limit| {
+        world.read(move |tx| {
+            let filter = TransferFilter { kind, ..TransferFilter::default() };
+            let found = ledger::wallet_transfers(tx, tenant_id, environment, filter, None, limit)?;
+            Ok(found.into_iter().map(|transfer| transfer.kind).collect::<Vec<_>>())
+        })
+    };
+    assert_eq!(list(None, Environment::Test, 100).await, kinds);
+    assert_eq!(list(None, Environment::Test, 2).await, kinds[..2]);
+    assert_eq!(list(None, Environment::Live, 100).await, []);
+    for kind in TransferKind::ALL {
+        let expected: Vec<_> = kinds.iter().copied().filter(|&other| other == kind).collect();
+        assert_eq!(list(Some(kind), Environment::Test, 100).await, expected);
+    }
 }
 
 async fn the_newest_transfers_come_first_and_page(world: Arc<World>) {

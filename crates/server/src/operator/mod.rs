@@ -12,6 +12,7 @@ mod seed;
 mod system;
 mod tenants;
 mod usage;
+mod wallet;
 
 use kernel::Command;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -47,8 +48,10 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(tenants::set_status)))
         .routes(guarded(routes!(tenants::approve)))
         .routes(guarded(routes!(tenants::settings, tenants::change_settings)))
-        .routes(guarded(routes!(tenants::wallet)))
-        .routes(guarded(routes!(tenants::grant)))
+        .routes(guarded(routes!(wallet::get)))
+        .routes(guarded(routes!(wallet::transfers)))
+        .routes(guarded(routes!(wallet::grant)))
+        .routes(guarded(routes!(wallet::set_floor)))
         .routes(guarded(routes!(tenants::audit)))
         .routes(guarded(routes!(keys::list, keys::create)))
         .routes(guarded(routes!(keys::change, keys::revoke)))

@@ -7,9 +7,7 @@ use db::Tx;
 use http::StatusCode;
 use kernel::tenancy::{self, NewTenant, Status};
 use serde_json::json;
-use services::platform::command::{
-    self, ChangeSettings, Grant, OwnTenantView, StatusChange, TenantView, WalletView,
-};
+use services::platform::command::{self, ChangeSettings, OwnTenantView, StatusChange, TenantView};
 use services::platform::{self, body};
 use web::json::Document;
 use web::problem::Problem;
@@ -123,34 +121,6 @@ pub(super) async fn change_settings(
     let input = ChangeSettings { changes: body::settings(&document)?, known: services::settings() };
     let call = operator.call(Target::of(&document)?, Service::Platform, "/operator/v1/settings", &document);
     let answer = app.kernel.run(call, &command::CHANGE_SETTINGS, input, command::change_settings).await?;
-    Ok(reply::json(StatusCode::OK, &answer.value))
-}
-
-/// `GET /operator/v1/wallet`: the credits of a tenant's environment.
-#[utoipa::path(get, path = "/operator/v1/wallet", security(("operator" = [])), responses((status = 200, body = WalletView), (status = 404, body = Problem)))]
-pub(super) async fn wallet(
-    State(app): State<App>,
-    _: Operator,
-    QueryOf(query): QueryOf<Query>,
-) -> Result<Response, Failure> {
-    let Target { tenant_id, environment } = Target::of_query(&query)?;
-    let wallet = app.kernel.db.read(move |tx| command::read_wallet(tx, tenant_id, environment)).await?;
-    Ok(reply::json(StatusCode::OK, &wallet))
-}
-
-/// `POST /operator/v1/credits`: books a payment. An `Idempotency-Key` is required.
-#[utoipa::path(post, path = "/operator/v1/credits", security(("operator" = [])), params(("Idempotency-Key" = String, Header)), responses((status = 200, body = WalletView), (status = 409, body = Problem)))]
-pub(super) async fn grant(
-    State(app): State<App>,
-    operator: Operator,
-    Json(document): Json,
-) -> Result<Response, Failure> {
-    let grant = Grant {
-        amount: document.integer("amount", 1..=kernel::ledger::AMOUNT_MAX)?,
-        reference: document.string("reference", 1..=128)?.to_owned(),
-    };
-    let call = operator.call(Target::of(&document)?, Service::Platform, "/operator/v1/credits", &document);
-    let answer = app.kernel.run(call, &command::GRANT, grant, command::grant).await?;
     Ok(reply::json(StatusCode::OK, &answer.value))
 }
 

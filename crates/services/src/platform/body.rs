@@ -1,12 +1,12 @@
-//! Fields of bodies that the tenant's and the operator's API read alike.
+//! Fields of bodies and queries that the tenant's and the operator's API read alike.
 
 use std::str::FromStr;
 
-use base::{Fault, KeyKind, KeyText, Service};
+use base::{Fault, KeyKind, KeyText, Service, Timestamp};
 use kernel::keys::{KeyChange, LABEL_LENGTH_MAX, NewKey, RATE_LIMIT_MAX, RESTRICTIONS_MAX};
-use kernel::ledger;
+use kernel::ledger::{self, TransferFilter, TransferKind};
 use kernel::settings::Changes;
-use web::json::{Document, Value, all4, both};
+use web::json::{Document, Value, all3, all4, both};
 
 /// What the fields of a key are called: the two APIs differ in their case.
 #[derive(Debug)]
@@ -175,4 +175,30 @@ fn plain(value: &Value) -> serde_json::Value {
         Value::String(text) => text.as_str().into(),
         Value::Decimal(_) | Value::Array(_) | Value::Object(_) => serde_json::json!({}),
     }
+}
+
+/// Which transfers of a wallet a query asks for.
+///
+/// # Errors
+/// Every parameter that is wrong.
+pub fn transfer_filter(
+    from: Option<&str>,
+    to: Option<&str>,
+    kind: Option<&str>,
+) -> Result<TransferFilter, Fault> {
+    let kinds = || TransferKind::ALL.map(TransferKind::name).join(", ");
+    let wrong = || Fault::invalid("kind", format!("must be one of {}", kinds()));
+    let kind = kind.map(|name| TransferKind::parse(name).ok_or_else(wrong)).transpose();
+    let (from, to, kind) = all3(moment("from", from), moment("to", to), kind)?;
+    if let (Some(from), Some(to)) = (from, to)
+        && to < from
+    {
+        return Err(Fault::invalid("to", "must not lie before from"));
+    }
+    Ok(TransferFilter { kind, from, to })
+}
+
+fn moment(name: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Fault> {
+    let wrong = |_| Fault::invalid(name, "must be an RFC 3339 time like 2030-01-31T12:00:00Z");
+    text.map(|text| text.parse().map_err(wrong)).transpose()
 }

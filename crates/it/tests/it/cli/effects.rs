@@ -63,6 +63,17 @@ fn change_everything(cli: &Cli, made: &Made) {
         assert_eq!(balance(&line), 70);
     }
     assert_eq!(balance(&format!("credit show {target}")), 70);
+    let transfers = cli.json(&format!("credit transfers {target} --kind grant"));
+    assert_eq!(
+        (&transfers["data"][0]["amount"], &transfers["data"][1]),
+        (&70.into(), &serde_json::Value::Null)
+    );
+    let listed = cli.ok(&format!("credit transfers {target} --from 2020-01-01T00:00:00Z"));
+    assert!(listed.contains("REFERENCE") && listed.contains("r-1"), "{listed}");
+    let empty = cli.ok(&format!("credit transfers {target} --to 2020-01-01T00:00:00Z"));
+    assert_eq!(empty, "Nothing has moved.\n");
+    assert_eq!(cli.json(&format!("credit floor {target} --floor -5"))["floor"], -5);
+    cli.run(&format!("credit floor {target} --floor 71")).refused(1, &["70 is left", "choose a lower floor"]);
     let key =
         cli.json(&format!("key create {target} --service quota --label main --rate-limit-per-minute 9"));
     assert_eq!((&key["label"], &key["rate_limit_per_minute"]), (&"main".into(), &9.into()));

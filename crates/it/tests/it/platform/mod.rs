@@ -2,6 +2,7 @@
 
 mod keys;
 mod tenant;
+mod wallet;
 
 use serde_json::{Value, json};
 

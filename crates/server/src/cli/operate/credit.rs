@@ -1,12 +1,23 @@
+use base::Timestamp;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Job, get, post};
-use crate::cli::arguments::{Once, Target};
+use super::{Job, get, list, post};
+use crate::cli::arguments::{Once, Page, Target, moment};
 use crate::cli::show::{Columns, fields};
 
 const FIELDS: Columns =
     &[("Environment", "environment"), ("Balance", "balance"), ("Held", "held"), ("Floor", "floor")];
+
+const COLUMNS: Columns = &[
+    ("ID", "id"),
+    ("AT", "at"),
+    ("KIND", "kind"),
+    ("AMOUNT", "amount"),
+    ("KEY", "key_id"),
+    ("REQUEST", "request_id"),
+    ("REFERENCE", "reference"),
+];
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Verb {
@@ -32,6 +43,53 @@ pub(in crate::cli) enum Verb {
         #[command(flatten)]
         target: Target,
     },
+    /// List what moved in and out of a wallet, newest first
+    #[command(after_help = "Examples:\n  \
+        attestry credit transfers --tenant tn_01kdvdna00e008m2jtjb6jqfym\n  \
+        attestry credit transfers --tenant tn_01kdvdna00e008m2jtjb6jqfym --kind grant --from 2026-06-01T00:00:00Z")]
+    Transfers(Transfers),
+    /// Say how low a wallet may be spent: below 0 is what its tenant may owe
+    #[command(
+        after_help = "Example:\n  attestry credit floor --tenant tn_01kdvdna00e008m2jtjb6jqfym --floor -5000"
+    )]
+    Floor {
+        #[command(flatten)]
+        target: Target,
+        /// What the balance, less what is held, never goes below
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        floor: i64,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Transfers {
+    #[command(flatten)]
+    target: Target,
+    /// Only transfers of this kind
+    #[arg(long, value_name = "NAME", value_parser = ["grant", "charge", "capture", "void", "expire", "refund", "adjust"])]
+    kind: Option<String>,
+    /// From this moment on, like 2026-06-01T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: Option<Timestamp>,
+    /// Until before this moment
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    to: Option<Timestamp>,
+    #[command(flatten)]
+    page: Page,
+}
+
+impl Transfers {
+    fn job(self) -> Job {
+        let said = [
+            ("kind", self.kind),
+            ("from", self.from.map(|at| at.to_string())),
+            ("to", self.to.map(|at| at.to_string())),
+        ];
+        let said: String =
+            said.iter().filter_map(|(name, value)| Some(format!("&{name}={}", value.as_ref()?))).collect();
+        let ask = get(format!("/operator/v1/transfers?{}&{}{said}", self.target.query(), self.page.query()));
+        Job::new(ask, move |body| list(body, COLUMNS, self.page.limit, "Nothing has moved."))
+    }
 }
 
 impl Verb {
@@ -47,6 +105,15 @@ impl Verb {
                 let mut ask = post("/operator/v1/credits", fields);
                 ask.headers.push(("idempotency-key", once.key()));
                 Job::new(ask, shown)
+            }
+            Self::Transfers(transfers) => transfers.job(),
+            Self::Floor { target, floor } => {
+                let fields = [
+                    ("tenantId", json!(target.tenant)),
+                    ("environment", json!(target.environment)),
+                    ("floor", json!(floor)),
+                ];
+                Job::new(post("/operator/v1/wallet/floor", fields), shown)
             }
             Self::Show { target } => Job::new(get(format!("/operator/v1/wallet?{}", target.query())), shown),
         }

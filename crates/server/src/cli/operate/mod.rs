@@ -38,7 +38,7 @@ pub(super) enum Operate {
     Account(Noun<account::Verb>),
     /// Quota tokens: create, list, rotate, revoke
     Token(Noun<token::Verb>),
-    /// A tenant's credits: grant, show
+    /// A tenant's credits: grant, show, transfers, floor
     Credit(Noun<credit::Verb>),
     /// The registry of citizens: import, status, abort, sample
     Registry(Noun<registry::Verb>),

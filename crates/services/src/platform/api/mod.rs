@@ -3,6 +3,7 @@
 mod keys;
 mod tenant;
 mod usage;
+mod wallet;
 
 use base::{KeyKind, Service};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -45,6 +46,9 @@ pub fn described(guarded: impl Fn(Handlers<Platform>) -> Handlers<Platform>) -> 
         .routes(guarded(routes!(keys::list, keys::create)))
         .routes(guarded(routes!(keys::get, keys::patch, keys::revoke)))
         .routes(guarded(routes!(keys::rotate)))
+        .routes(guarded(routes!(wallet::get)))
+        .routes(guarded(routes!(wallet::transfers)))
+        .routes(guarded(routes!(wallet::refill)))
         .describe(|document| {
             let scheme = HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)

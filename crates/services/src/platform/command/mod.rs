@@ -16,7 +16,9 @@ pub use tenant::{
     ChangeSettings, OwnTenantView, StatusChange, TenantView, approve_tenant, change_settings, create_tenant,
     read_tenant, set_tenant_status,
 };
-pub use wallet::{Grant, WalletView, grant, read_wallet};
+pub use wallet::{
+    Grant, REFILL_BALANCE_MAX, REFILL_MAX, TransferView, WalletView, grant, read_wallet, refill, set_floor,
+};
 
 const fn operator(name: &'static str, idempotent: Idempotent) -> Command {
     Command { name, scope: Scope::OperatorOnly, price: Price::Free, audit: Audit::Always, idempotent }
@@ -32,6 +34,8 @@ pub const APPROVE_TENANT: Command = operator("platform.tenant.approve", Idempote
 pub const CHANGE_SETTINGS: Command =
     tenants("platform.tenant.change_settings", "tenant:write", Idempotent::No);
 pub const GRANT: Command = operator("platform.wallet.grant", Idempotent::Required);
+pub const SET_FLOOR: Command = operator("platform.wallet.set_floor", Idempotent::No);
+pub const REFILL: Command = tenants("platform.wallet.refill", "wallet:write", Idempotent::Required);
 pub const CREATE_KEY: Command = tenants("platform.key.create", "keys:write", Idempotent::Optional);
 pub const CHANGE_KEY: Command = tenants("platform.key.change", "keys:write", Idempotent::No);
 pub const ROTATE_KEY: Command = tenants("platform.key.rotate", "keys:write", Idempotent::Optional);
@@ -44,6 +48,8 @@ pub const COMMANDS: &[&Command] = &[
     &APPROVE_TENANT,
     &CHANGE_SETTINGS,
     &GRANT,
+    &SET_FLOOR,
+    &REFILL,
     &CREATE_KEY,
     &CHANGE_KEY,
     &ROTATE_KEY,
