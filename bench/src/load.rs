@@ -86,7 +86,15 @@ struct Connection {
 /// # Errors
 /// A connection failed, or the server left requests without an answer.
 pub(crate) fn run(target: &Target, plan: &Plan) -> Result<Outcome> {
-    Generator::connect(target, plan)?.run()
+    run_while(target, plan, || true)
+}
+
+/// The same, ended earlier as soon as `is_wanted` says no.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_while(target: &Target, plan: &Plan, is_wanted: impl Fn() -> bool) -> Result<Outcome> {
+    Generator::connect(target, plan)?.run(is_wanted)
 }
 
 struct Generator<'a> {
@@ -144,12 +152,16 @@ impl<'a> Generator<'a> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a load generator measures time")]
-    fn run(mut self) -> Result<Outcome> {
+    fn run(mut self, is_wanted: impl Fn() -> bool) -> Result<Outcome> {
         self.start = Instant::now();
-        let end = self.start + self.plan.warm_up + self.plan.measured;
+        let mut end = self.start + self.plan.warm_up + self.plan.measured;
         let mut events = Events::with_capacity(1024);
         loop {
             let now = Instant::now();
+            if now < end && !is_wanted() {
+                end = now;
+                self.outcome.measured = now.saturating_duration_since(self.start + self.plan.warm_up);
+            }
             let sending = now < end;
             if sending {
                 self.send_what_is_due(now)?;

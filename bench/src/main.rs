@@ -11,6 +11,7 @@ mod bulk;
 mod load;
 mod machine;
 mod quota;
+mod registry;
 mod report;
 mod subject;
 
@@ -31,6 +32,8 @@ enum Bench {
     Quota(quota::Options),
     /// Token verification in bulk: `POST /v1/tokens/verify`, one point an item.
     Bulk(bulk::Options),
+    /// The import of a registry beside quota traffic, and look-ups after it.
+    Registry(registry::Options),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let report = match Arguments::parse().bench {
         Bench::Quota(options) => quota::run(&options).map(|report| report.to_string()),
         Bench::Bulk(options) => bulk::run(&options).map(|report| report.to_string()),
+        Bench::Registry(options) => registry::run(&options).map(|report| report.to_string()),
     };
     match report {
         Ok(report) => {

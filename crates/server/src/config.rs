@@ -7,6 +7,7 @@ use base::{Cidr, Fault, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{COMMON, SERVER};
+use crate::registry;
 
 /// The data folder, unless said otherwise.
 pub(crate) const DATA: &str = "attestry-data";
@@ -33,6 +34,8 @@ pub struct Config {
     /// Whether a citizen's number that the registry does not know costs a credit.
     pub citizen_charges_not_found: bool,
     pub log: LogFormat,
+    /// An upstream registry in place of an imported one.
+    pub registry: Option<registry::Settings>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -83,6 +86,9 @@ pub struct Layer {
     /// Form of the log on stderr [default: text]
     #[arg(long, env = "ATTESTRY_LOG_FORMAT", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "FORM")]
     pub log: Option<LogFormat>,
+    /// In the file alone.
+    #[arg(skip)]
+    pub registry: Option<registry::Table>,
 }
 
 impl Layer {
@@ -114,6 +120,7 @@ impl Layer {
             body_deadline_ms: self.body_deadline_ms.or(below.body_deadline_ms),
             citizen_charges_not_found: self.citizen_charges_not_found.or(below.citizen_charges_not_found),
             log: self.log.or(below.log),
+            registry: self.registry.or(below.registry),
         }
     }
 
@@ -143,8 +150,14 @@ impl Layer {
             body_deadline_ms,
             citizen_charges_not_found: self.citizen_charges_not_found.unwrap_or(true),
             log: self.log.unwrap_or_default(),
+            registry: self.registry.map(|table| table.check(environment)).transpose()?,
         })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a setting may name a variable that holds its secret")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 impl Config {
@@ -164,6 +177,7 @@ impl Config {
             body_deadline_ms: Some(self.body_deadline_ms),
             citizen_charges_not_found: Some(self.citizen_charges_not_found),
             log: Some(self.log),
+            registry: self.registry.as_ref().map(|settings| settings.shown.clone()),
         };
         toml::to_string(&layer).expect("a layer is text, numbers and booleans")
     }

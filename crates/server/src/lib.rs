@@ -9,5 +9,7 @@ pub mod config;
 pub mod dev;
 pub mod listen;
 pub mod operator;
+pub mod outbound;
+pub mod registry;
 pub mod secrets_file;
 pub mod workers;

@@ -81,14 +81,14 @@ fn mixed(seed: u64) -> u64 {
 mod tests {
     use std::collections::HashSet;
 
-    use super::super::{is_date, is_national_id};
     use super::*;
+    use crate::citizen::model::{NationalId, is_date};
 
     #[test]
     fn rows_are_right_and_no_number_comes_twice() {
         let mut numbers = HashSet::new();
         for (number, record) in (0..20_000).map(|index| row(7, index)) {
-            assert!(is_national_id(&number), "{number}");
+            assert!(NationalId::parse(&number).is_some(), "{number}");
             assert!(is_date(&record.date_of_birth), "{record:?}");
             assert!(numbers.insert(number));
         }

@@ -44,3 +44,11 @@ pub fn find(tx: &mut Tx<'_>, secrets: &Secrets, national_id: &str) -> Result<Opt
     let key = seal::open_key(secrets, hit.generation, &hit.sealed_key)?;
     Ok(Some(Found::Record(seal::open(&key, hit.generation, &mac, &sealed)?)))
 }
+
+/// Whether there is a live registry.
+///
+/// # Errors
+/// A database failure.
+pub fn is_there(tx: &mut Tx<'_>) -> Result<bool, Fault> {
+    Ok(store::find(tx, Environment::Live, &seal::ShortMac::default())?.is_some())
+}

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::import::BUCKETS;
 use super::seal::{self, Key, Nonces, SHORT_LENGTH, ShortMac};
-use crate::citizen::registry::{Record, RecordStatus, is_date, is_national_id};
+use crate::citizen::model::{NationalId, is_date};
+use crate::citizen::registry::{Record, RecordStatus};
 
 const NAME_LENGTH_MAX: usize = 200;
 const FIELDS: usize = 5;
@@ -108,7 +109,7 @@ fn judge<'a>(fields: &'a csv::ByteRecord, today: &str) -> Result<(&'a str, Recor
         std::str::from_utf8(field).map(str::trim).map_err(|_| "must be written in UTF-8")
     };
     let (national_id, full_name, date_of_birth, status) = (text(1)?, text(2)?, text(3)?, text(4)?);
-    if !is_national_id(national_id) {
+    if NationalId::parse(national_id).is_none() {
         return Err("national_id must be exactly 11 digits");
     }
     if full_name.is_empty() || full_name.chars().count() > NAME_LENGTH_MAX {

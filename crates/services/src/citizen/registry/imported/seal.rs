@@ -23,8 +23,9 @@ pub(super) type ShortMac = [u8; SHORT_LENGTH];
 /// The key of a generation.
 pub(super) struct Key(aead::LessSafeKey);
 
+/// Of a kind of its own: a thief who cannot read it must not even join it with what tenants asked.
 pub(super) fn mac(secrets: &Secrets, national_id: &str) -> Mac {
-    secrets.subject_mac("national_id", national_id)
+    secrets.subject_mac("registry.national_id", national_id)
 }
 
 /// What a record is stored under.
