@@ -19,6 +19,7 @@ use web::{About, Api, Edge, EdgeSettings, RequestIds, Site, docs, health, proble
 
 use crate::config::Config;
 use crate::operator;
+use crate::registry;
 use crate::secrets_file;
 
 /// Everything that the roles of one process share. Cheap to clone.
@@ -51,9 +52,13 @@ impl App {
             trusted_proxies: config.trusted_proxies.clone().into(),
         };
         let kernel = Kernel::new(db, secrets, Clock::system(), random, config.rate_limit);
+        let outside = match config.registry.clone() {
+            Some(settings) => registry::connector(settings, &kernel)?.outside(),
+            None => Outside::default(),
+        };
         let mut app = Self::over(kernel, settings)?;
         let settings = citizen::Settings { charges_not_found: config.citizen_charges_not_found };
-        app.citizen = Citizen::new(&app.kernel, settings, Outside::default());
+        app.citizen = Citizen::new(&app.kernel, settings, outside);
         Ok(app)
     }
 

@@ -14,6 +14,7 @@ mod harness;
 mod matching;
 mod openapi;
 mod operations;
+mod outbound;
 mod platform;
 mod quota;
 mod races;

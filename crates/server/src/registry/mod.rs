@@ -18,7 +18,8 @@ use base::Fault;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use kernel::{Clock, Random};
+use kernel::{Clock, Kernel, Random};
+use services::citizen::Outside;
 use services::citizen::registry::status::Monitor;
 use services::citizen::registry::{Found, Outage, Upstream};
 use tokio::sync::Semaphore;
@@ -36,6 +37,14 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 pub struct Connector {
     pub upstream: Upstream,
     pub monitor: Arc<Monitor>,
+}
+
+impl Connector {
+    /// The outside world of verifications, with this upstream in it.
+    #[must_use]
+    pub fn outside(self) -> Outside {
+        Outside { upstream: Some(self.upstream), monitor: Some(self.monitor), ..Outside::default() }
+    }
 }
 
 impl fmt::Debug for Connector {
@@ -57,15 +66,15 @@ struct Shared {
 ///
 /// # Errors
 /// Certificate authorities that cannot be read.
-pub fn connector(settings: Settings, clock: Clock, random: Random) -> Result<Connector, Fault> {
+pub fn connector(settings: Settings, kernel: &Kernel) -> Result<Connector, Fault> {
     let monitor = Arc::new(Monitor::new(settings.circuit));
     let shared = Arc::new(Shared {
         outbound: Outbound::new(settings.network, settings.ca_file.as_deref())?,
         places: Semaphore::new(settings.concurrency),
         monitor: Arc::clone(&monitor),
         settings,
-        clock,
-        random,
+        clock: kernel.clock.clone(),
+        random: kernel.random.clone(),
     });
     let upstream: Upstream = Arc::new(move |national_id| {
         let shared = Arc::clone(&shared);

@@ -29,6 +29,7 @@ use kernel::settings::{Kind, Setting};
 use kernel::{Kernel, Secrets};
 
 use registry::Upstream;
+use registry::status::Monitor;
 
 /// The scopes a citizen key may hold.
 pub const SCOPES: &[&str] = &["verify:write", "verifications:read", "registry:read"];
@@ -61,6 +62,8 @@ impl Default for Settings {
 pub struct Outside {
     /// A registry that is asked over the network. Without one, live keys are answered by the imported registry.
     pub upstream: Option<Upstream>,
+    /// How the upstream does, for the status.
+    pub monitor: Option<Arc<Monitor>>,
     /// Waits as long as it is told: for the slow scenario of the sandbox.
     pub pause: Pause,
 }
@@ -70,7 +73,7 @@ pub type Pause = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>
 
 impl Default for Outside {
     fn default() -> Self {
-        Self { upstream: None, pause: Arc::new(|wait| Box::pin(slept(wait))) }
+        Self { upstream: None, monitor: None, pause: Arc::new(|wait| Box::pin(slept(wait))) }
     }
 }
 

@@ -81,7 +81,8 @@ impl Gate {
                 gate.word.lock().unwrap().clone()
             })
         };
-        let outside = Outside { upstream: Some(Arc::new(upstream)), pause: Arc::new(pause) };
+        let outside =
+            Outside { upstream: Some(Arc::new(upstream)), pause: Arc::new(pause), ..Outside::default() };
         let mut app = app.clone();
         app.citizen = Citizen::new(&app.kernel, Settings::default(), outside);
         app.public_site()

@@ -1,5 +1,6 @@
 //! The registry of citizens: imports, and what a look-up finds meanwhile.
 
+mod faults;
 mod imports;
 mod refusals;
 mod replacing;
