@@ -104,6 +104,12 @@ pub fn is_slow(question: &Question) -> bool {
     behaviour(question.national_id.expose()) == Some(Behaviour::Slow)
 }
 
+/// Whether the answer to a question depends on what was answered before.
+#[must_use]
+pub fn fails_once(question: &Question) -> bool {
+    behaviour(question.national_id.expose()) == Some(Behaviour::UnavailableOnce)
+}
+
 /// Answers a question. `had_outage_today`: whether the tenant was told of an outage for this number since midnight.
 #[must_use]
 pub fn ask(question: &Question, now: Timestamp, had_outage_today: bool) -> Word {
