@@ -120,7 +120,7 @@ prefixed! { TenantId "tenant", KeyId "key", AccountId "account", TokenId "token"
 
 /// An id of any kind: the server knows which one it must be.
 fn any_id(text: &str) -> Result<String, String> {
-    let is_id = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_id = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if is_id && !text.is_empty() { Ok(text.to_owned()) } else { Err("must be an id like tn_…".to_owned()) }
 }
 

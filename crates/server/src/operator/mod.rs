@@ -3,6 +3,7 @@
 //! The same commands run through the same spine as for tenants, with the operator as the actor of the audit log.
 //! Every route takes the tenant in its body or query. Errors are problem+json.
 
+mod citizen;
 mod guard;
 mod keys;
 mod ledger;
@@ -67,6 +68,8 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(registry::merge)))
         .routes(guarded(routes!(registry::finish)))
         .routes(guarded(routes!(registry::abort)))
+        .routes(guarded(routes!(citizen::list)))
+        .routes(guarded(routes!(citizen::get)))
         .routes(guarded(routes!(seed::seed)))
         .routes(guarded(routes!(ledger::check)))
         .routes(guarded(routes!(ledger::summary)))

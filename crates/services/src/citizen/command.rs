@@ -8,17 +8,15 @@ use db::Tx;
 use kernel::secrets::Mac;
 use kernel::spine::{Audit, Claimed, Idempotent, Price, Scope};
 use kernel::{Command, Ctx, Ending, Secrets, ledger, settings, subjects, tenancy};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::model::{
-    Channel, Disclosed, Filter, Findings, Matched, NationalId, Outcome, Question, Reason, Verification,
-    VerificationId, judge,
+    Filter, Findings, NationalId, Outcome, Question, Reason, Verification, VerificationId, judge,
 };
 
 use super::registry::imported;
 use super::sandbox::{self, Word};
 use super::store::{self, NewRow};
+use super::view::{VerifiedData, VerifiedView};
 use super::{Outside, PURPOSE_REQUIRED, Settings, events};
 
 pub const VERIFY: Command = Command {
@@ -49,54 +47,6 @@ pub struct Verify {
     pub secrets: Arc<Secrets>,
     /// Whether live questions are asked over the network.
     pub has_upstream: bool,
-}
-
-/// The answer to a verification, as it is given and saved.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Verified)]
-pub struct VerifiedView {
-    #[schema(example = "Verification completed")]
-    pub message: String,
-    /// Whether the answer was bought or given before, and is repeated free of charge.
-    pub cached: bool,
-    pub credit_deducted: bool,
-    pub data: VerifiedData,
-    /// Only for `verified`, and only if `disclose` is `record`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub citizen: Option<Disclosed>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct VerifiedData {
-    #[schema(example = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9")]
-    pub id: String,
-    pub result: Outcome,
-    #[schema(example = "pre_employment")]
-    pub purpose: Option<String>,
-    pub channel: Channel,
-    #[schema(example = 1)]
-    pub credits_used: i64,
-    pub reason: Reason,
-    #[schema(example = "test")]
-    pub environment: String,
-    #[schema(value_type = String, format = DateTime, example = "2026-06-02T12:30:00.000Z")]
-    pub created_at: Timestamp,
-    #[schema(example = "emp-4471")]
-    pub reference: Option<String>,
-    /// Only when claims were sent and there was a record to compare them with.
-    #[serde(rename = "match", skip_serializing_if = "Option::is_none", default)]
-    pub matched: Option<Matched>,
-}
-
-impl VerifiedView {
-    /// The same answer given again: free of charge.
-    #[must_use]
-    pub fn repeated(mut self) -> Self {
-        (self.cached, self.credit_deducted, self.data.credits_used) = (true, false, 0);
-        self
-    }
 }
 
 /// What a question comes down to once it was answered.
@@ -383,4 +333,18 @@ pub fn list(
         return Ok((total, Vec::new()));
     }
     Ok((total, store::list(tx, tenant_id, environment, filter, (limit, offset))?))
+}
+
+/// Verifications before `before`, the newest first: for operators.
+///
+/// # Errors
+/// A database failure.
+pub fn newest(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    before: Option<VerificationId>,
+    limit: i64,
+) -> Result<Vec<Verification>, Fault> {
+    store::newest(tx, tenant_id, environment, before, limit)
 }

@@ -19,6 +19,7 @@ pub mod registry;
 pub mod sandbox;
 mod store;
 pub mod usage;
+pub mod view;
 
 use std::fmt;
 use std::pin::Pin;

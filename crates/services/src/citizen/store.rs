@@ -28,6 +28,10 @@ const LIST_OF_REFERENCE: &str = "SELECT verification_id, environment, national_i
 const COUNT_OF_REFERENCE: &str = "SELECT COUNT(*) AS verifications FROM citizen_verification \
     WHERE tenant_id = ?1 AND environment = ?2 AND created_at_us >= ?3 AND created_at_us < ?4 \
     AND (?5 = '' OR result = ?5) AND (?6 = '' OR purpose = ?6) AND (?7 = '' OR channel = ?7) AND reference = ?8";
+/// In the order of their ids, which is that of their making.
+const NEWEST: &str = "SELECT verification_id, environment, national_id_masked, reason, purpose, channel, reference, cached_from, credits_used, \
+    created_at_us FROM citizen_verification WHERE tenant_id = ?1 AND environment = ?2 AND verification_id < ?3 \
+    ORDER BY verification_id DESC LIMIT ?4";
 const BOUGHT: &str = "SELECT verification_id, reason, answer_sealed FROM citizen_verification \
     WHERE tenant_id = ?1 AND query_mac = ?2 AND created_at_us > ?3 AND cached_from IS NULL AND result <> 'provider_error' \
     ORDER BY created_at_us DESC LIMIT 1";
@@ -35,7 +39,7 @@ const OUTAGE_SINCE: &str = "SELECT verification_id FROM citizen_verification \
     WHERE tenant_id = ?1 AND subject_mac = ?2 AND created_at_us >= ?3 AND environment = ?4 AND result = 'provider_error' LIMIT 1";
 
 pub(super) const STATEMENTS: &[&str] =
-    &[INSERT, FIND, LIST, COUNT, LIST_OF_REFERENCE, COUNT_OF_REFERENCE, BOUGHT, OUTAGE_SINCE];
+    &[INSERT, FIND, LIST, COUNT, LIST_OF_REFERENCE, COUNT_OF_REFERENCE, NEWEST, BOUGHT, OUTAGE_SINCE];
 
 /// What a new row holds besides the question itself.
 pub(super) struct NewRow<'a> {
@@ -123,6 +127,17 @@ pub(super) fn list(
             verification,
         )?,
     })
+}
+
+pub(super) fn newest(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    before: Option<VerificationId>,
+    limit: i64,
+) -> Result<Vec<Verification>, Fault> {
+    let before = before.unwrap_or(VerificationId::LAST).text();
+    Ok(tx.all(NEWEST, args![tenant_id, environment, before, limit], verification)?)
 }
 
 /// An answer that the tenant bought.

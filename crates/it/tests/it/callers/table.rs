@@ -189,6 +189,8 @@ pub(super) const OPERATOR: &[(&str, &str)] = &[
     ("POST", "/operator/v1/registry/imports/{id}/merge"),
     ("POST", "/operator/v1/registry/imports/{id}/finish"),
     ("DELETE", "/operator/v1/registry/imports/{id}"),
+    ("GET", "/operator/v1/verifications"),
+    ("GET", "/operator/v1/verifications/{id}"),
     ("POST", "/operator/v1/seed"),
     ("GET", "/operator/v1/ledger/check"),
     ("GET", "/operator/v1/ledger/summary"),

@@ -1,6 +1,6 @@
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use base::{Fault, Timestamp};
+use base::Fault;
 use http::StatusCode;
 use kernel::spine::Scope;
 use serde::Serialize;
@@ -12,7 +12,8 @@ use super::member::Member;
 use super::query::{ListQuery, list_query};
 use crate::citizen::Citizen;
 use crate::citizen::command;
-use crate::citizen::model::{Channel, Outcome, Reason, Verification, VerificationId};
+use crate::citizen::model::{Channel, Outcome, VerificationId};
+use crate::citizen::view::{ItemView, VerificationView};
 
 /// A page of verifications.
 #[derive(Serialize, ToSchema)]
@@ -20,7 +21,7 @@ use crate::citizen::model::{Channel, Outcome, Reason, Verification, Verification
 pub(super) struct ListBody {
     #[schema(example = "Verifications retrieved successfully")]
     message: &'static str,
-    data: Vec<Item>,
+    data: Vec<ItemView>,
     pagination: Pagination,
 }
 
@@ -33,44 +34,6 @@ pub(super) struct Pagination {
     /// All verifications that pass the filters.
     #[schema(example = 1)]
     total: i64,
-}
-
-/// A verification in a list.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = VerificationItem)]
-pub(super) struct Item {
-    #[schema(example = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9")]
-    id: String,
-    result: Outcome,
-    #[schema(example = "pre_employment")]
-    purpose: Option<String>,
-    channel: Channel,
-    #[schema(value_type = String, format = DateTime, example = "2026-06-02T12:30:00.000Z")]
-    created_at: Timestamp,
-    #[schema(example = "emp-4471")]
-    reference: Option<String>,
-    cached: bool,
-    #[schema(example = 1)]
-    credits_used: i64,
-    #[schema(example = "*******0001")]
-    national_id_masked: String,
-}
-
-impl From<Verification> for Item {
-    fn from(verification: Verification) -> Self {
-        Self {
-            id: verification.id,
-            result: verification.result,
-            purpose: verification.purpose,
-            channel: verification.channel,
-            created_at: verification.created_at,
-            reference: verification.reference,
-            cached: verification.is_cached,
-            credits_used: verification.credits_used,
-            national_id_masked: verification.national_id_masked,
-        }
-    }
 }
 
 /// `GET /api/v1/verifications`: a page of this environment's verifications, the newest first. Free.
@@ -116,7 +79,7 @@ pub(super) async fn list(
         .await?;
     let body = ListBody {
         message: "Verifications retrieved successfully",
-        data: verifications.into_iter().map(Item::from).collect(),
+        data: verifications.into_iter().map(ItemView::from).collect(),
         pagination: Pagination { page, limit, total },
     };
     Ok(reply::json(StatusCode::OK, &body))
@@ -128,17 +91,7 @@ pub(super) async fn list(
 pub(super) struct OneBody {
     #[schema(example = "Verification retrieved successfully")]
     message: &'static str,
-    data: One,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Verification)]
-pub(super) struct One {
-    #[serde(flatten)]
-    item: Item,
-    reason: Reason,
-    #[schema(example = "test")]
-    environment: String,
+    data: VerificationView,
 }
 
 /// `GET /api/v1/verifications/{id}`: one verification, without the record. Free.
@@ -165,10 +118,9 @@ pub(super) async fn get(
 ) -> Result<Response, Failure> {
     caller.caller.ensure_scope(Scope::Key("verifications:read"))?;
     // A malformed id is nobody's id.
-    let id = VerificationId::parse(&id).map_err(|_| Fault::not_found("verification"))?;
+    let id: VerificationId = id.parse().map_err(|_| Fault::not_found("verification"))?;
     let (tenant_id, environment) = (caller.caller.tenant_id, caller.caller.environment);
     let found = citizen.kernel().db.read(move |tx| command::read(tx, tenant_id, environment, id)).await?;
-    let (reason, environment) = (found.reason, found.environment.clone());
-    let data = One { item: found.into(), reason, environment };
-    Ok(reply::json(StatusCode::OK, &OneBody { message: "Verification retrieved successfully", data }))
+    let body = OneBody { message: "Verification retrieved successfully", data: found.into() };
+    Ok(reply::json(StatusCode::OK, &body))
 }

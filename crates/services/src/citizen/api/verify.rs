@@ -10,11 +10,12 @@ use web::{Failure, Json, reply};
 use super::dialect::ErrorBody;
 use super::member::Member;
 use crate::citizen::Citizen;
-use crate::citizen::command::{self, VerifiedView, Verify};
+use crate::citizen::command::{self, Verify};
 use crate::citizen::model::{
     Channel, Claims, Disclose, MAX_AGE_SECONDS_DEFAULT, MAX_AGE_SECONDS_MAX, NAME_LENGTH_MAX, NationalId,
     PURPOSE_LENGTH_MAX, Question, REFERENCE_LENGTH_MAX, is_date,
 };
+use crate::citizen::view::VerifiedView;
 
 const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 const IDEMPOTENCY_KEY_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
