@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use attestry::registry::{Connector, Table, connector};
 use serde_json::{Value, json};
-use services::citizen::registry::status::{self, Health};
 use services::citizen::{Citizen, Settings};
 use web::Edge;
 
@@ -170,31 +169,34 @@ async fn the_circuit_opens_and_closes_and_the_status_tells(world: Arc<World>) {
     let connector = connected(&world, stub.address, "");
     let (edge, key) = (edge(&world, &connector), live_key(&world).await);
     let shown = || async {
-        let status = status::status(&world.app.kernel, Some(&connector.monitor)).await.unwrap();
-        (status.status, status.circuit, status.last_hour_success_rate)
+        let status = Ask::get("/api/v1/registry/status").bearer(&key).send(&edge).await.expect(200);
+        assert_eq!(status["message"], "OK");
+        let data = &status["data"];
+        assert_eq!(data["lastCheckedAt"].is_null(), data["lastHourSuccessRate"].is_null());
+        json!([data["status"], data["circuit"], data["lastHourSuccessRate"]])
     };
-    assert_eq!(shown().await, (Health::Online, "closed", None));
+    assert_eq!(shown().await, json!(["online", "closed", null]));
     for failures in 1..=3 {
         let before = world.state(&world.mine).await;
         assert_outage(&world, &before, &question(&key).send(&edge).await, "its own failure").await;
         assert_eq!(stub.requests().len(), failures);
     }
-    assert_eq!(shown().await, (Health::Offline, "open", Some(0.0)));
+    assert_eq!(shown().await, json!(["offline", "open", 0.0]));
     let before = world.state(&world.mine).await;
     assert_outage(&world, &before, &question(&key).send(&edge).await, "an open circuit").await;
     assert_eq!(stub.requests().len(), 3, "it is left alone");
     world.clock.advance_seconds(10);
-    assert_eq!(shown().await, (Health::Degraded, "half_open", Some(0.0)));
+    assert_eq!(shown().await, json!(["degraded", "half_open", 0.0]));
     let before = world.state(&world.mine).await;
     assert_outage(&world, &before, &question(&key).send(&edge).await, "a failed probe").await;
-    assert_eq!((stub.requests().len(), shown().await.1), (4, "open"));
+    assert_eq!((stub.requests().len(), shown().await[1].clone()), (4, json!("open")));
     world.clock.advance_seconds(10);
     stub.set([good()]);
     question(&key).send(&edge).await.expect(200);
-    assert_eq!(shown().await, (Health::Degraded, "closed", Some(20.0)));
+    assert_eq!(shown().await, json!(["degraded", "closed", 20.0]));
     world.clock.advance_seconds(3600);
     question(&key).send(&edge).await.expect(200);
-    assert_eq!(shown().await, (Health::Online, "closed", Some(100.0)));
+    assert_eq!(shown().await, json!(["online", "closed", 100.0]));
 }
 
 async fn a_process_that_dies_while_it_waits_leaves_no_hold_behind(world: Arc<World>) {

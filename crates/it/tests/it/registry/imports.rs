@@ -9,6 +9,7 @@ use super::{IMPORTS, Rows, citizens, number_of, record};
 use crate::fixture::{Ask, World};
 
 alone_on_both_engines! {
+    the_status_is_online_once_there_is_a_live_registry
     a_record_is_found_by_its_number_and_nobody_else_is
     a_wrong_line_is_rejected_with_its_number_and_reason_and_never_quoted
     a_number_that_stands_twice_is_taken_from_its_first_line
@@ -169,4 +170,23 @@ async fn many_records_are_merged_step_by_step(world: Arc<World>) {
     for number in [0, 10_999, 11_000, 21_999] {
         assert_ne!(world.find(&number_of(number)).await, Some(Found::Unknown), "{number}");
     }
+}
+
+async fn the_status_is_online_once_there_is_a_live_registry(world: Arc<World>) {
+    let status = |environment: &'static str| {
+        let world = Arc::clone(&world);
+        async move {
+            let body = json!({ "service": "citizen", "environment": environment });
+            let key = world.key(&world.mine, body).await.secret;
+            let status = world.send(Ask::get("/api/v1/registry/status").bearer(&key)).await.expect(200);
+            let data = &status["data"];
+            json!([data["status"], data["circuit"], data["lastHourSuccessRate"]])
+        }
+    };
+    assert_eq!(status("live").await, json!(["offline", "closed", null]));
+    assert_eq!(status("test").await, json!(["online", "closed", 100.0]));
+    world.import("test", &citizens(0..5, "Rehearsed")).await;
+    assert_eq!(status("live").await, json!(["offline", "closed", null]));
+    world.import("live", &citizens(0..5, "Real")).await;
+    assert_eq!(status("live").await, json!(["online", "closed", 100.0]));
 }

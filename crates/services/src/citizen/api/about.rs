@@ -1,6 +1,6 @@
 use axum::extract::State;
 use axum::response::Response;
-use base::Timestamp;
+use base::Environment;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,31 +9,16 @@ use web::{Failure, reply};
 use super::dialect::ErrorBody;
 use super::member::Member;
 use crate::citizen::Citizen;
+use crate::citizen::registry::status::{self, RegistryStatus};
 use crate::citizen::sandbox::{SCENARIOS, Scenario};
 
 /// How the registry of the key's environment is.
 #[derive(Serialize, ToSchema)]
-#[schema(as = RegistryStatus)]
+#[schema(as = RegistryStatusBody)]
 pub(super) struct StatusBody {
     #[schema(example = "OK")]
     message: &'static str,
-    data: StatusData,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct StatusData {
-    /// `online`, `degraded` or `offline`.
-    #[schema(example = "online")]
-    status: &'static str,
-    /// `closed`: the registry is asked; `open`: it is left alone for a while; `half_open`: it is being tried.
-    #[schema(example = "closed")]
-    circuit: &'static str,
-    /// In per cent; `null` when nobody asked.
-    #[schema(example = 99.2)]
-    last_hour_success_rate: Option<f64>,
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-06-02T12:30:00.000Z")]
-    last_checked_at: Option<Timestamp>,
+    data: RegistryStatus,
 }
 
 /// `GET /api/v1/registry/status`: whether the registry answers. Free.
@@ -55,21 +40,9 @@ pub(super) async fn registry_status(
     State(citizen): State<Citizen>,
     Member(caller): Member,
 ) -> Result<Response, Failure> {
-    let now = citizen.kernel().clock.now();
     let data = match caller.caller.environment {
-        // The sandbox is part of this process.
-        base::Environment::Test => StatusData {
-            status: "online",
-            circuit: "closed",
-            last_hour_success_rate: Some(100.0),
-            last_checked_at: Some(now),
-        },
-        base::Environment::Live => StatusData {
-            status: "offline",
-            circuit: "closed",
-            last_hour_success_rate: None,
-            last_checked_at: Some(now),
-        },
+        Environment::Test => status::of_sandbox(citizen.kernel()),
+        Environment::Live => status::status(citizen.kernel(), citizen.outside.monitor.as_deref()).await?,
     };
     Ok(reply::json(StatusCode::OK, &StatusBody { message: "OK", data }))
 }
