@@ -94,6 +94,9 @@ const PREFIXES: &[(&str, Service, KeyKind, Environment)] = &[
     ("at_live_", Service::Platform, KeyKind::Secret, Environment::Live),
 ];
 
+/// What the operator API's token begins with, which is no key of a tenant.
+pub const OPERATOR_PREFIX: &str = "at_operator_";
+
 /// What a well-formed key says about itself before anything is looked up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyText {
@@ -172,6 +175,16 @@ impl KeyText {
     }
 }
 
+/// Whether a text begins as a key of ours does, whatever the case of its letters: a token that was made elsewhere and
+/// would be taken for one, by a person or by a scanner for leaked keys.
+#[must_use]
+pub fn looks_like_ours(text: &str) -> bool {
+    let begins_with = |prefix: &str| {
+        text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    begins_with(OPERATOR_PREFIX) || PREFIXES.iter().any(|(prefix, ..)| begins_with(prefix))
+}
+
 /// The last four characters of a secret, to tell keys apart in lists.
 #[must_use]
 pub fn last_four(secret: &Secret) -> String {
@@ -231,6 +244,18 @@ mod tests {
             {
                 assert!(edited == text || KeyText::parse(&edited).is_err(), "{edited} for {text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_text_that_begins_like_a_key_of_ours_is_known_in_any_case() {
+        for (prefix, ..) in PREFIXES {
+            assert!(looks_like_ours(prefix));
+            assert!(looks_like_ours(&format!("{}rest", prefix.to_uppercase())));
+        }
+        assert!(looks_like_ours("At_Operator_0123"));
+        for text in ["", "xa_", "xa_tes", "sk_live_0123456789", " xa_test_", "\u{e9}xa_test_"] {
+            assert!(!looks_like_ours(text), "{text}");
         }
     }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
+const DAY_US: i64 = 86_400_000_000;
+
 /// Why a text is not a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotATimestamp;
@@ -36,6 +38,20 @@ impl Timestamp {
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
+    }
+
+    /// Midnight of its day, UTC.
+    #[must_use]
+    pub const fn start_of_day(self) -> Self {
+        Self(self.0.div_euclid(DAY_US).saturating_mul(DAY_US))
+    }
+
+    /// Midnight of the first of its month, UTC. Moments beyond the years that have a name stay as they are.
+    #[must_use]
+    pub fn start_of_month(self) -> Self {
+        let zoned = jiff::Timestamp::from_microsecond(self.0).map(|at| at.to_zoned(jiff::tz::TimeZone::UTC));
+        let first = zoned.and_then(|at| at.first_of_month()).and_then(|first| first.start_of_day());
+        first.map_or(self, |first| Self(first.timestamp().as_microsecond()))
     }
 
     #[must_use]
@@ -95,6 +111,25 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_micros(micros).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn days_and_months_begin_at_midnight_utc() {
+        for (at, day, month) in [
+            ("2026-11-22T02:31:00Z", "2026-11-22T00:00:00.000Z", "2026-11-01T00:00:00.000Z"),
+            ("2026-11-30T23:59:59.999999Z", "2026-11-30T00:00:00.000Z", "2026-11-01T00:00:00.000Z"),
+            ("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.000Z", "2026-12-01T00:00:00.000Z"),
+            ("2028-02-29T12:00:00Z", "2028-02-29T00:00:00.000Z", "2028-02-01T00:00:00.000Z"),
+            ("1969-12-31T23:00:00Z", "1969-12-31T00:00:00.000Z", "1969-12-01T00:00:00.000Z"),
+        ] {
+            let at: Timestamp = at.parse().unwrap();
+            assert_eq!(
+                (at.start_of_day().to_string(), at.start_of_month().to_string()),
+                (day.into(), month.into())
+            );
+        }
+        let never = Timestamp::from_micros(i64::MAX);
+        assert_eq!(never.start_of_month(), never);
     }
 
     #[test]

@@ -58,4 +58,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0009_wallet_transfers.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 10,
+        name: "quota_management",
+        template: include_str!("../../../migrations/0010_quota_management.sql"),
+        oldest_binary: 1,
+    },
 ];

@@ -1,17 +1,18 @@
-//! Background work of a node: expired holds, old Idempotency-Keys, usage by the hour, replaced registries, metrics
-//! upkeep.
+//! Background work of a node: expired holds, old Idempotency-Keys, allowances of quota accounts, usage by the hour,
+//! replaced registries, metrics upkeep.
 //!
 //! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
 
 use std::time::Duration;
 
-use base::Environment;
-use base::Fault;
 use base::id::{RequestId, TenantId};
+use base::{Code, Environment, Fault, Service};
+use kernel::spine::Call;
 use kernel::usage::{self, Source};
-use kernel::{Actor, Ctx, Kernel, idempotency, ledger, tenancy};
+use kernel::{Actor, Caller, Ctx, Kernel, idempotency, ledger, tenancy};
 use metrics_exporter_prometheus::PrometheusHandle;
 use services::citizen::registry::imported;
+use services::quota::command as quota;
 use tokio::sync::watch;
 
 const ROUND: Duration = Duration::from_secs(30);
@@ -93,7 +94,7 @@ async fn sweep_tenants(kernel: &Kernel) -> Result<(), Fault> {
 }
 
 /// Looks without a lock first: with nothing due, no write transaction is opened.
-async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault>; 3] {
+async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault>; 4] {
     let now = kernel.clock.now();
     let look = move |tx: &mut db::Tx<'_>| {
         let (holds, replies) =
@@ -104,16 +105,17 @@ async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault
                 sources.push(source);
             }
         }
-        Ok((holds, replies, sources))
+        Ok((holds, replies, sources, quota::is_refill_due(tx, tenant_id, now)?))
     };
-    let (has_holds, has_replies, sources) = match kernel.db.read(look).await {
+    let (has_holds, has_replies, sources, waiting) = match kernel.db.read(look).await {
         Ok(found) => found,
-        Err(fault) => return [Err(fault), Ok(()), Ok(())],
+        Err(fault) => return [Err(fault), Ok(()), Ok(()), Ok(())],
     };
     [
         if has_holds { expire_holds(kernel, tenant_id).await } else { Ok(()) },
         if has_replies { forget_replies(kernel, tenant_id).await } else { Ok(()) },
         fold_usage(kernel, tenant_id, sources).await,
+        refill(kernel, tenant_id, waiting).await,
     ]
 }
 
@@ -141,6 +143,34 @@ async fn fold_batch(kernel: &Kernel, tenant_id: TenantId, source: &'static Sourc
         }
     }
     Ok(true)
+}
+
+/// Fills up the quota accounts whose allowance is due in these environments.
+async fn refill(kernel: &Kernel, tenant_id: TenantId, environments: Vec<Environment>) -> Result<(), Fault> {
+    for environment in environments {
+        loop {
+            let caller = Caller {
+                tenant_id,
+                environment,
+                service: Service::Quota,
+                actor: Actor::System { worker: "refill" },
+                scopes: Vec::new(),
+            };
+            let call = Call {
+                caller,
+                request_id: RequestId::new(kernel.clock.now(), kernel.random.id_bits()),
+                route: "refill",
+                idempotency_key: None,
+                fingerprint: Default::default(),
+            };
+            match kernel.run(call, &quota::REFILL, (), quota::refill_due).await {
+                Ok(_) => {}
+                Err(fault) if fault.code == Code::NotFound => break,
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn expire_holds(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {

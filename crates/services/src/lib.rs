@@ -65,3 +65,9 @@ pub fn statements() -> Vec<&'static str> {
 pub fn postgres_statements() -> Vec<&'static str> {
     [citizen::postgres_statements(), quota::postgres_statements()].concat()
 }
+
+/// Statements that SQLite alone runs.
+#[must_use]
+pub fn sqlite_statements() -> Vec<&'static str> {
+    quota::sqlite_statements()
+}

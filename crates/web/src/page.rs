@@ -101,13 +101,19 @@ impl Page {
         self.limit + 1
     }
 
+    /// The cursor that leads to what comes after `position`: for a list whose page may end before it is full.
+    #[must_use]
+    pub fn cursor_at(&self, position: &str) -> String {
+        seal(&self.secrets, &self.bound_to, position)
+    }
+
     /// The page made of the rows that were read, at most [`Self::rows_max`].
     pub fn listed<T>(&self, mut rows: Vec<T>, position: impl Fn(&T) -> String) -> Listed<T> {
         let limit = usize::try_from(self.limit).unwrap_or_default();
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let last = rows.last().filter(|_| has_more);
-        let next_cursor = last.map(|row| seal(&self.secrets, &self.bound_to, &position(row)));
+        let next_cursor = last.map(|row| self.cursor_at(&position(row)));
         Listed { data: rows, next_cursor }
     }
 }

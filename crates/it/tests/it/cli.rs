@@ -3,6 +3,7 @@
 mod citizen;
 mod effects;
 mod install;
+mod quota;
 mod registry;
 mod serving;
 mod wrong_calls;

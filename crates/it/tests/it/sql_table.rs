@@ -98,6 +98,17 @@ fn every_statement_is_prepared_by_sqlite() {
 }
 
 #[test]
+fn every_statement_for_sqlite_alone_is_prepared_by_it() {
+    let folder = Folder::new().unwrap();
+    let source = Source::Sqlite { folder: folder.path().join("data") };
+    let db = Db::open(Settings::new(source, MIGRATIONS)).unwrap();
+    for sql in services::sqlite_statements() {
+        db.read_blocking(move |tx| tx.prepare_only(sql).map_err(Fault::internal)).unwrap();
+    }
+    db.close();
+}
+
+#[test]
 fn every_statement_is_prepared_by_postgres() {
     let Some(database) = postgres::for_test() else { return };
     let source = Source::Postgres { url: Secret::new(database.url()) };

@@ -12,8 +12,9 @@ const FIND_ACCOUNT: &str = "SELECT account_id, environment, unit, kind, balance,
     WHERE tenant_id = ?1 AND account_id = ?2";
 const LOCK_ACCOUNT: &str = "SELECT account_id, environment, unit, kind, balance, held, floor, frozen_at_us FROM account \
     WHERE tenant_id = ?1 AND account_id = ?2 FOR UPDATE";
-const ADD_TO_BALANCE: &str =
-    "UPDATE account SET balance = balance + ?3 WHERE tenant_id = ?1 AND account_id = ?2";
+/// What is added makes it worth telling anew that the account cannot pay.
+const ADD_TO_BALANCE: &str = "UPDATE account SET balance = balance + ?3, exhausted = CASE WHEN ?3 > 0 THEN 0 ELSE exhausted END \
+    WHERE tenant_id = ?1 AND account_id = ?2";
 const ADD_TO_HELD: &str = "UPDATE account SET held = held + ?3 WHERE tenant_id = ?1 AND account_id = ?2";
 const RELEASE: &str =
     "UPDATE account SET held = held - ?3, balance = balance - ?4 WHERE tenant_id = ?1 AND account_id = ?2";

@@ -11,7 +11,11 @@ use crate::ctx::{Ctx, Event};
 
 pub use store::STATEMENTS;
 
-pub(crate) fn write(tx: &mut Tx<'_>, ctx: &Ctx, events: &[Event]) -> Result<(), Fault> {
+/// Writes events into the transaction of their effect: for what does not run through the spine, which does this itself.
+///
+/// # Errors
+/// When the database fails.
+pub fn write(tx: &mut Tx<'_>, ctx: &Ctx, events: &[Event]) -> Result<(), Fault> {
     events.iter().try_for_each(|event| store::insert(tx, ctx, event))
 }
 

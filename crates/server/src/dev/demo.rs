@@ -11,7 +11,7 @@ use kernel::tenancy::{self, NewTenant};
 use kernel::{Actor, Caller};
 use serde::Serialize;
 use services::platform::command::{self as platform, CreateKey, Grant};
-use services::quota::command::{self as quota, CreateToken};
+use services::quota::command::{self as quota, AccountFilter, CreateToken};
 use services::quota::model::{NewAccount, NewToken};
 
 use crate::app::App;
@@ -152,8 +152,11 @@ impl Demo<'_> {
 
     async fn account(&self, environment: Environment) -> Result<AccountId, Fault> {
         let (kernel, tenant_id) = (&self.app.kernel, self.tenant_id);
-        let first =
-            kernel.db.read(move |tx| quota::list_accounts(tx, tenant_id, environment, None, 1)).await?;
+        let every = AccountFilter::default();
+        let first = kernel
+            .db
+            .read(move |tx| quota::list_accounts(tx, tenant_id, environment, &every, None, 1))
+            .await?;
         if let Some(account) = first.first() {
             return Ok(account.account_id);
         }
@@ -194,7 +197,11 @@ impl Demo<'_> {
                     None => return Ok(State::Missing),
                     Some(keys::Credential { tenant_id, object: Object::Key(key_id) }) => {
                         let key = keys::find_any(tx, tenant_id, key_id)?;
-                        keys::ensure_live(&key, now).is_ok() && key.revoked_at.is_none()
+                        // A key that was made before a scope was there is replaced by one that holds it.
+                        let holds_all = services::scopes(key.service)
+                            .iter()
+                            .all(|scope| key.scopes.iter().any(|held| held == scope));
+                        keys::ensure_live(&key, now).is_ok() && key.revoked_at.is_none() && holds_all
                     }
                     Some(keys::Credential { tenant_id, object: Object::Token(token_id) }) => {
                         quota::is_lasting(tx, tenant_id, token_id, now)?

@@ -6,7 +6,8 @@ use base::Fault;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Line, demo, registry};
+use super::demo::{self, QuotaKeys};
+use super::{Line, registry};
 use crate::cli::{has_colours, print};
 use crate::client::{Answer, Ask, send};
 use crate::config::{Config, DATA};
@@ -37,7 +38,8 @@ pub(super) async fn run(public: &str, line: &Line, config: &Config) -> Result<()
         line.admin_url,
         line.operator_token,
     ));
-    for stop in stops(public, line) {
+    let account = first_account(public, line).await?;
+    for stop in stops(public, line, &account) {
         show(&paint, stop).await?;
     }
     print(&keys(&paint, "demo", &line.demo));
@@ -47,9 +49,17 @@ pub(super) async fn run(public: &str, line: &Line, config: &Config) -> Result<()
     Ok(())
 }
 
-fn stops(public: &str, line: &Line) -> Vec<Stop> {
+/// The account that the demo's live token spends from.
+async fn first_account(public: &str, line: &Line) -> Result<String, Fault> {
+    let ask = Ask::get("/v1/accounts?limit=1", &line.demo.quota.live.admin);
+    let answer = send(public, ask).await?;
+    Ok(answer.body["data"][0]["id"].as_str().unwrap_or_default().to_owned())
+}
+
+fn stops(public: &str, line: &Line, account: &str) -> Vec<Stop> {
     let operator = line.admin_url.trim_start_matches("http://").to_owned();
     let mut stops = quota(public, &line.demo.quota.live.token);
+    stops.extend(quota_management(public, &line.demo.quota.live, account));
     stops.extend(citizen(public, &line.demo));
     stops.push(stop(
         public,
@@ -106,6 +116,40 @@ fn quota(public: &str, token: &str) -> Vec<Stop> {
             (Method::POST, "/v1/verify"),
             &mistyped(token),
             None,
+        ),
+    ]
+}
+
+fn quota_management(public: &str, keys: &QuotaKeys, account: &str) -> Vec<Stop> {
+    let items = json!([
+        { "token": keys.token, "count": 2 },
+        { "token": mistyped(&keys.token) },
+        { "token": keys.token, "dryRun": true },
+    ]);
+    vec![
+        stop(
+            public,
+            "quota: many calls at once, for a gateway that gathers them",
+            "Each item is judged and charged as its own call would be; one that is refused stops no other.",
+            (Method::POST, "/v1/tokens/verify"),
+            &keys.admin,
+            Some(json!({ "items": items })),
+        ),
+        stop(
+            public,
+            "quota: the accounts of your clients",
+            "Page by page; nextCursor leads to the next one.",
+            (Method::GET, "/v1/accounts?limit=1"),
+            &keys.admin,
+            None,
+        ),
+        stop(
+            public,
+            "quota: a token that your client has already",
+            "Taken over as a MAC, and never shown again; from the second start on it exists.",
+            (Method::POST, "/v1/tokens/import"),
+            &keys.admin,
+            Some(json!({ "accountId": account, "token": format!("made-elsewhere-{account}") })),
         ),
     ]
 }

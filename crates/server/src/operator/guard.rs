@@ -162,6 +162,9 @@ pub(super) struct Query {
     pub(super) tenant_id: Option<String>,
     pub(super) environment: Option<String>,
     pub(super) unit: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) banned: Option<String>,
+    pub(super) account_id: Option<String>,
     pub(super) after: Option<String>,
     pub(super) limit: Option<String>,
 }

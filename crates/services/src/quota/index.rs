@@ -12,11 +12,11 @@ use kernel::secrets::Mac;
 use quick_cache::sync::Cache;
 
 use super::flush::{Flusher, Lane};
-use super::store;
+use super::model::ForeignToken;
+use super::store::token as store;
 
 /// About 400 bytes each.
 const ENTRIES_MAX: usize = 100_000;
-const FOREIGN_LENGTH: std::ops::RangeInclusive<usize> = 24..=512;
 
 /// What never changes about a token. The ids stand here as text too, because every flush writes them.
 #[derive(Debug)]
@@ -126,9 +126,7 @@ fn ensure_token_form(text: &str) -> Result<(), Fault> {
     let is_token = match KeyText::parse(text) {
         Ok(form) => form.service == Service::Quota && form.kind == KeyKind::Token,
         Err(NotAKey::Mistyped) => false,
-        Err(NotAKey::ForeignPrefix) => {
-            FOREIGN_LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-        }
+        Err(NotAKey::ForeignPrefix) => ForeignToken::is_well_formed(text),
     };
     if is_token { Ok(()) } else { Err(keys::invalid()) }
 }

@@ -57,9 +57,13 @@ impl Quota {
 }
 
 pub(crate) fn statements() -> Vec<&'static str> {
-    [store::STATEMENTS, flush::STATEMENTS, usage::STATEMENTS].concat()
+    [store::account::STATEMENTS, store::token::STATEMENTS, flush::STATEMENTS, usage::STATEMENTS].concat()
 }
 
 pub(crate) fn postgres_statements() -> Vec<&'static str> {
-    [store::POSTGRES_STATEMENTS, flush::POSTGRES_STATEMENTS].concat()
+    [store::token::POSTGRES_STATEMENTS, flush::POSTGRES_STATEMENTS].concat()
+}
+
+pub(crate) fn sqlite_statements() -> Vec<&'static str> {
+    flush::SQLITE_STATEMENTS.to_vec()
 }

@@ -134,11 +134,15 @@ pub(super) const PUBLIC: &[Route] = &[
         status: 200,
     },
     quota("POST", "/v1/accounts", "accounts:write", About::Nothing, r#"{"name":"New"}"#, 201),
+    quota("GET", "/v1/accounts", "accounts:read", About::Nothing, "", 200),
     quota("GET", "/v1/accounts/{id}", "accounts:read", About::Account, "", 200),
     quota("PATCH", "/v1/accounts/{id}", "accounts:write", About::Account, r#"{"name":"Other"}"#, 200),
     quota("POST", "/v1/accounts/{id}/credits", "accounts:write", About::Account, r#"{"points":5}"#, 200),
     quota("GET", "/v1/accounts/{id}/usage", "accounts:read", About::Account, "", 200),
+    quota("GET", "/v1/accounts/{id}/transfers", "accounts:read", About::Account, "", 200),
     quota("POST", "/v1/tokens", "tokens:write", About::AccountInBody, "{}", 201),
+    quota("GET", "/v1/tokens", "tokens:read", About::Nothing, "", 200),
+    quota("POST", "/v1/tokens/import", "tokens:write", About::AccountInBody, "{}", 201),
     quota("POST", "/v1/tokens/verify", "tokens:verify", About::Nothing, r#"{"items":[{"token":"x"}]}"#, 200),
     quota("POST", "/v1/tokens/{id}/rotate", "tokens:write", About::Token, "", 201),
     quota("DELETE", "/v1/tokens/{id}", "tokens:write", About::Token, "", 200),
@@ -179,8 +183,10 @@ pub(super) const OPERATOR: &[(&str, &str)] = &[
     ("GET", "/operator/v1/accounts/{id}"),
     ("PATCH", "/operator/v1/accounts/{id}"),
     ("POST", "/operator/v1/accounts/{id}/credits"),
+    ("GET", "/operator/v1/accounts/{id}/transfers"),
     ("GET", "/operator/v1/tokens"),
     ("POST", "/operator/v1/tokens"),
+    ("POST", "/operator/v1/tokens/import"),
     ("DELETE", "/operator/v1/tokens/{id}"),
     ("POST", "/operator/v1/tokens/{id}/rotate"),
     ("GET", "/operator/v1/registry/imports"),
@@ -229,7 +235,9 @@ impl Route {
         };
         let ask = Ask::new(self.method, &path).header("idempotency-key", "the callers");
         match self.about {
-            About::AccountInBody => ask.json(&json!({ "accountId": known.account })),
+            // The token is for the import; other routes do not know the field.
+            About::AccountInBody => ask
+                .json(&json!({ "accountId": known.account, "token": format!("imported-{}", known.account) })),
             _ if self.body.is_empty() => ask,
             _ => ask.json(&serde_json::from_str::<Value>(self.body).unwrap()),
         }

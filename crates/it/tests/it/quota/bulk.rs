@@ -62,8 +62,17 @@ async fn items_are_charged_in_order_under_the_requests_id_and_answer_what_is_lef
         passed(0),
     ];
     assert_eq!(results(&reply, 7), expected);
-    let after = State { transfers: before.transfers + 5, points: before.points - 15, ..before };
-    assert_eq!(world.state(&world.mine).await, after, "charges, and no audit row, event or saved reply");
+    let after = State {
+        transfers: before.transfers + 5,
+        points: before.points - 15,
+        events: before.events + 1,
+        ..before
+    };
+    assert_eq!(
+        world.state(&world.mine).await,
+        after,
+        "charges, one balance.exhausted, no audit row or saved reply"
+    );
     let charged = world.charges_of(reply.request_id()).await;
     let charge = |client: &Client, points| (client.account.clone(), points);
     assert_eq!(
@@ -295,7 +304,12 @@ async fn ten_thousand_items_are_decided_in_order_and_charged_each_once(world: Ar
         let expected = left.next().map_or_else(|| refused(403, "Quota Exceeded or Banned", EXCEEDED), passed);
         assert_eq!(*result, expected, "item {number}");
     }
-    let after = State { transfers: before.transfers + 9_001, points: before.points - 9_001, ..before };
+    let after = State {
+        transfers: before.transfers + 9_001,
+        points: before.points - 9_001,
+        events: before.events + 1,
+        ..before
+    };
     assert_eq!(world.state(&world.mine).await, after);
 }
 

@@ -32,6 +32,7 @@ async fn a_new_account_is_empty_and_shown_whole(world: Arc<World>) {
     let expected = json!({
         "id": id, "environment": "test", "name": "Ada & Söhne", "externalId": "c-1", "idempotency": true,
         "banned": false, "balance": 0, "createdAt": "2026-05-28T20:26:40.000Z",
+        "lowBalanceThreshold": null, "autoRefill": null,
     });
     assert_eq!(made, expected);
     assert_eq!(world.send(Ask::get(&format!("/v1/accounts/{id}")).bearer(&key)).await.expect(200), expected);

@@ -1,9 +1,13 @@
 //! What the contract of quota promises, row by row, with what each call causes and does not cause.
 
+mod alerts;
 pub(crate) mod bulk;
 mod dry_run;
 mod idempotency;
+mod import;
+mod lists;
 mod management;
+mod refill;
 mod rotation;
 mod secrets;
 mod verify;

@@ -35,9 +35,9 @@ pub(super) enum Operate {
     Tenant(Noun<tenant::Verb>),
     /// Keys of every service: create, list, update, rotate, revoke
     Key(Noun<key::Verb>),
-    /// Quota accounts: create, list, show, ban, unban, top-up
+    /// Quota accounts: create, list, show, rename, ban, unban, top-up, refill, alert, transfers
     Account(Noun<account::Verb>),
-    /// Quota tokens: create, list, rotate, revoke
+    /// Quota tokens: create, list, import, rotate, revoke
     Token(Noun<token::Verb>),
     /// A tenant's credits: grant, show, transfers, floor
     Credit(Noun<credit::Verb>),
@@ -81,7 +81,7 @@ pub(super) fn run(config: &Config, operate: Operate) -> Result<ExitCode, Fault> 
         Operate::Tenant(Noun { common, verb }) => call(common, verb.job()),
         Operate::Key(Noun { common, verb }) => call(common, verb.job()),
         Operate::Account(Noun { common, verb }) => call(common, verb.job()),
-        Operate::Token(Noun { common, verb }) => call(common, verb.job()),
+        Operate::Token(Noun { common, verb }) => call(common, verb.job()?),
         Operate::Credit(Noun { common, verb }) => call(common, verb.job()),
         Operate::Citizen(Noun { common, verb }) => call(common, verb.job()),
         Operate::Registry(Noun { common, verb }) => registry::run(config, &common, verb),

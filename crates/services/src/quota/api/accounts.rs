@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use axum::extract::{Path, State};
 use axum::response::Response;
 use base::Fault;
@@ -5,12 +7,13 @@ use base::id::AccountId;
 use http::StatusCode;
 use kernel::spine::Scope;
 use utoipa::ToSchema;
+use web::json::{Document, both, inside};
 use web::{Caller, Failure, Json, reply};
 
 use super::dialect::ErrorBody;
 use crate::quota::Quota;
-use crate::quota::command::{self, AccountChange, AccountView, TopUp};
-use crate::quota::model::{EXTERNAL_ID_LENGTH_MAX, NAME_LENGTH_MAX, NewAccount};
+use crate::quota::command::{self, AccountChange, AccountView, Change, TopUp};
+use crate::quota::model::{AutoRefill, EXTERNAL_ID_LENGTH_MAX, NAME_LENGTH_MAX, NewAccount, Period};
 
 #[derive(ToSchema)]
 #[schema(as = QuotaNewAccount, rename_all = "camelCase")]
@@ -77,16 +80,33 @@ pub(super) async fn get(
 }
 
 #[derive(ToSchema)]
-#[schema(as = QuotaAccountChange)]
+#[schema(as = QuotaAccountChange, rename_all = "camelCase")]
 #[expect(dead_code, reason = "the document's view of a body that is read field by field")]
 struct ChangeBody {
     #[schema(max_length = 200)]
     name: Option<String>,
     /// A banned account's tokens are refused from the answer on.
     banned: Option<bool>,
+    /// Below it the event `balance.low` leaves, once for each time that the balance falls below; `null`: none any more.
+    #[schema(minimum = 1, example = 100)]
+    low_balance_threshold: Option<i64>,
+    /// An allowance, filled up once a day or month (UTC), the one under way included; `null`: none any more.
+    auto_refill: Option<AutoRefillBody>,
 }
 
-/// `PATCH /v1/accounts/{id}`: renames or bans. Once a ban is answered, no charge commits. Free.
+#[derive(ToSchema)]
+#[schema(as = QuotaAutoRefillChange)]
+#[expect(dead_code, reason = "the document's view of a body that is read field by field")]
+struct AutoRefillBody {
+    /// What the account holds after a refill, unless it held more: a balance is never lowered.
+    #[schema(minimum = 1, example = 1000)]
+    level: i64,
+    /// `day` or `month`.
+    #[schema(example = "day")]
+    period: String,
+}
+
+/// `PATCH /v1/accounts/{id}`: renames, bans, sets a threshold or an allowance. Once a ban is answered, no charge commits. Free.
 #[utoipa::path(
     patch,
     path = "/v1/accounts/{id}",
@@ -102,14 +122,40 @@ pub(super) async fn patch(
     Path(id): Path<String>,
     Json(document): Json,
 ) -> Result<Response, Failure> {
-    let change = AccountChange {
-        name: document.optional_string("name", 1..=NAME_LENGTH_MAX)?.map(str::to_owned),
-        is_banned: document.optional_boolean("banned")?,
-        account_id: parse_id(&id)?,
-    };
+    let change = AccountChange { account_id: parse_id(&id)?, change: read_change(&document)? };
     let call = caller.call("/v1/accounts/{id}", &document);
     let answer = quota.kernel().run(call, &command::CHANGE_ACCOUNT, change, command::change_account).await?;
     Ok(reply::json(StatusCode::OK, &answer.value))
+}
+
+/// What a body wants changed about an account.
+///
+/// # Errors
+/// The field that is wrong.
+pub fn read_change(document: &Document) -> Result<Change, Fault> {
+    const POINTS: RangeInclusive<i64> = 1..=kernel::ledger::AMOUNT_MAX;
+    let threshold = "lowBalanceThreshold";
+    Ok(Change {
+        name: document.optional_string("name", 1..=NAME_LENGTH_MAX)?.map(str::to_owned),
+        is_banned: document.optional_boolean("banned")?,
+        low_balance_threshold: match document.is_null(threshold) {
+            true => Some(None),
+            false => document.optional_integer(threshold, POINTS)?.map(Some),
+        },
+        auto_refill: match document.is_null("autoRefill") {
+            true => Some(None),
+            false => document.optional_object("autoRefill")?.map(read_refill).transpose()?.map(Some),
+        },
+    })
+}
+
+fn read_refill(document: &Document) -> Result<AutoRefill, Fault> {
+    let period = document
+        .string("period", 1..=16)
+        .and_then(|name| Period::parse(name).ok_or_else(|| Fault::invalid("period", "must be day or month")));
+    let (level, period) = both(document.integer("level", 1..=kernel::ledger::AMOUNT_MAX), period)
+        .map_err(|fault| inside("autoRefill", fault))?;
+    Ok(AutoRefill { level, period })
 }
 
 #[derive(ToSchema)]

@@ -27,7 +27,9 @@ fn render(fault: &Fault, _: &ErrorContext<'_>) -> Rendered {
 
 /// How a fault is said, as an answer or as one result of a bulk call.
 pub(super) fn said(fault: &Fault) -> (StatusCode, ErrorBody<'_>) {
-    let (status, error) = title(fault.code);
+    let (status, title) = title(fault.code);
+    let is_about_token = fault.fields.first().is_some_and(|field| field.field.starts_with("token"));
+    let error = if fault.code == Code::AlreadyExists && is_about_token { "Token Exists" } else { title };
     (status, ErrorBody { error, message: message(fault) })
 }
 

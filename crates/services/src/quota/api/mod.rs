@@ -3,6 +3,8 @@
 mod accounts;
 mod bulk;
 mod dialect;
+mod import;
+mod lists;
 mod tokens;
 mod usage;
 mod verify;
@@ -13,6 +15,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use web::{About, Api, Guard, Handlers, Owned, routes};
 
 use super::Quota;
+
+pub use accounts::read_change;
+pub use import::{IMPORT_BYTES_MAX, read_import};
+pub use lists::{EntryView, account_filter};
 
 const ABOUT: About = About {
     service: "quota",
@@ -40,11 +46,13 @@ pub fn api(quota: Quota) -> Api {
 pub fn described(guarded: impl Fn(Handlers<Quota>) -> Handlers<Quota>) -> Api<Quota> {
     Api::new(ABOUT)
         .routes(routes!(verify::verify))
-        .routes(guarded(routes!(accounts::create)))
+        .routes(guarded(routes!(accounts::create, lists::accounts)))
         .routes(guarded(routes!(accounts::get, accounts::patch)))
         .routes(guarded(routes!(accounts::top_up)))
         .routes(guarded(routes!(usage::get)))
-        .routes(guarded(routes!(tokens::create)))
+        .routes(guarded(routes!(lists::entries)))
+        .routes(guarded(routes!(tokens::create, lists::tokens)))
+        .routes(guarded(routes!(import::import)))
         .routes(guarded(routes!(bulk::verify_many)))
         .routes(guarded(routes!(tokens::rotate)))
         .routes(guarded(routes!(tokens::revoke)))

@@ -12,8 +12,8 @@ use kernel::secrets::Mac;
 use kernel::{Kernel, tenancy};
 use serde::{Deserialize, Serialize};
 
-use super::Ask;
 use super::store::{self, Charge, States};
+use super::{Ask, alert};
 use crate::quota::model::{Book, Decision, Verdict};
 
 /// Decides every call and writes what the passed ones cost. One verdict per ask, in order.
@@ -34,6 +34,7 @@ pub(super) fn decide(
     let mut verdicts = Vec::with_capacity(asks.len());
     let mut charges = Vec::with_capacity(asks.len());
     let mut used = Vec::new();
+    let mut alerts = Vec::new();
     for (position, ask) in asks.iter().enumerate() {
         let token = &ask.token;
         if let Some(code) = ask.key_id.and_then(|key_id| refused_keys.get(&key_id)) {
@@ -50,8 +51,9 @@ pub(super) fn decide(
             verdicts.push(verdict);
             continue;
         }
-        let Decision { verdict, cost } =
+        let Decision { verdict, cost, alert } =
             book.decide(token.token_id, token.account_id, ask.count, ask.is_dry_run);
+        alerts.extend(alert.map(|alert| (ask, alert)));
         if cost > 0 {
             charges.push((ask, cost));
             keyed.passed(position, ask, verdict);
@@ -64,6 +66,7 @@ pub(super) fn decide(
     if !used.is_empty() {
         store::note_use(tx, tenant_id, book.now, used)?;
     }
+    alert::write(tx, kernel, tenant_id, book.now, &alerts)?;
     keyed.save(tx, kernel, tenant_id)?;
     Ok(verdicts)
 }

@@ -4,6 +4,7 @@
 //! commit, and a hot account costs one row update per flush instead of per call.
 //! A flush that fails unexpectedly is halved and tried again, so that one bad row fails alone.
 
+mod alert;
 mod batch;
 mod queue;
 mod store;
@@ -24,7 +25,7 @@ use super::model::Verdict;
 use queue::{Answer, Queue};
 
 pub(super) use queue::Answered;
-pub(super) use store::{POSTGRES_STATEMENTS, STATEMENTS};
+pub(super) use store::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS, STATEMENTS};
 
 /// Single calls of one flush.
 const BATCH_MAX: usize = 1024;

@@ -1,90 +1,12 @@
-//! Accounts, tokens, and the decision whether a call may pass.
+//! The decision whether a call may pass, in memory, with all that one flush knows.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use base::id::{AccountId, LineageId, TokenId};
-use base::{Code, Environment, Fault, Timestamp};
+use base::id::{AccountId, TokenId};
+use base::{Code, Timestamp};
 
-/// The largest `count` of a call.
-pub const COUNT_MAX: i64 = 1_000_000;
-pub const POINTS_PER_CALL_MAX: i64 = 1_000_000;
-pub const NAME_LENGTH_MAX: usize = 200;
-pub const EXTERNAL_ID_LENGTH_MAX: usize = 128;
-pub const LABEL_LENGTH_MAX: usize = 100;
 const USE_NOTED_EVERY_SECONDS: i64 = 60;
-
-/// A tenant's own client.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Account {
-    pub account_id: AccountId,
-    pub environment: Environment,
-    pub name: String,
-    pub external_id: Option<String>,
-    pub is_idempotent: bool,
-    pub is_banned: bool,
-    pub balance: i64,
-    pub created_at: Timestamp,
-}
-
-/// What a new account is made of.
-#[derive(Clone, Debug)]
-pub struct NewAccount {
-    pub name: String,
-    pub external_id: Option<String>,
-    pub is_idempotent: bool,
-    /// To start with.
-    pub points: i64,
-}
-
-/// A token without its secret.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Token {
-    pub token_id: TokenId,
-    pub account_id: AccountId,
-    pub lineage_id: LineageId,
-    pub environment: Environment,
-    pub points_per_call: i64,
-    pub label: String,
-    pub last_four: String,
-    pub created_at: Timestamp,
-    pub last_used_at: Option<Timestamp>,
-    pub expires_at: Option<Timestamp>,
-    /// May lie ahead, after a rotation.
-    pub revoked_at: Option<Timestamp>,
-    /// Revoked for good, even where a clock has not come to `revoked_at` yet.
-    pub is_ended: bool,
-}
-
-/// What a new token is made of.
-#[derive(Clone, Debug)]
-pub struct NewToken {
-    pub account_id: AccountId,
-    pub points_per_call: i64,
-    pub label: String,
-    pub expires_at: Option<Timestamp>,
-    /// Development tokens are derived from the secrets file.
-    pub development_label: Option<String>,
-}
-
-impl NewToken {
-    /// # Errors
-    /// The field that does not fit.
-    pub fn validate(&self, now: Timestamp) -> Result<(), Fault> {
-        if !(1..=POINTS_PER_CALL_MAX).contains(&self.points_per_call) {
-            return Err(Fault::invalid(
-                "pointsPerCall",
-                format!("must be an integer from 1 to {POINTS_PER_CALL_MAX}"),
-            ));
-        }
-        if self.label.chars().count() > LABEL_LENGTH_MAX {
-            return Err(Fault::invalid("label", format!("must have at most {LABEL_LENGTH_MAX} characters")));
-        }
-        if self.expires_at.is_some_and(|at| at <= now) {
-            return Err(Fault::invalid("expiresAt", "must lie in the future"));
-        }
-        Ok(())
-    }
-}
 
 /// The answer to one call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,6 +45,43 @@ pub struct AccountState {
     pub held: i64,
     pub floor: i64,
     pub is_frozen: bool,
+    pub low_below: Option<i64>,
+    /// It was told that the account cannot pay, and nothing was added since.
+    pub is_exhausted: bool,
+}
+
+/// What a charge or a refusal makes worth telling the tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Alert {
+    /// The balance went below the account's threshold.
+    Low { balance: i64, threshold: i64 },
+    /// The balance did not suffice for a call.
+    Exhausted { balance: i64 },
+}
+
+/// A map by ids, which are random already: hashing them with care would be most of what a look-up costs.
+pub type ById<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+#[derive(Clone, Copy, Default, Debug)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write_u128(&mut self, id: u128) {
+        // Both halves count, and a factor without structure spreads ids that were made one after the other.
+        let [high, low] =
+            [id >> 64, id].map(|half| (half & u128::from(u64::MAX)).try_into().unwrap_or(0_u64));
+        self.0 = (high ^ low).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 /// What one flush knows, and changes in memory as it decides call after call.
@@ -130,15 +89,16 @@ pub struct AccountState {
 pub struct Book {
     pub now: Timestamp,
     pub is_tenant_active: bool,
-    pub accounts: HashMap<AccountId, AccountState>,
-    pub tokens: HashMap<TokenId, TokenState>,
+    pub accounts: ById<AccountId, AccountState>,
+    pub tokens: ById<TokenId, TokenState>,
 }
 
-/// A decision, and the points it takes.
+/// A decision, the points it takes, and what is to be told about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decision {
     pub verdict: Verdict,
     pub cost: i64,
+    pub alert: Option<Alert>,
 }
 
 impl Book {
@@ -150,7 +110,7 @@ impl Book {
         count: i64,
         is_dry_run: bool,
     ) -> Decision {
-        let refuse = |verdict| Decision { verdict, cost: 0 };
+        let refuse = |verdict| Decision { verdict, cost: 0, alert: None };
         if let Some(refusal) = self.refusal(token_id, account_id) {
             return refuse(refusal);
         }
@@ -162,13 +122,18 @@ impl Book {
         let cost = count.saturating_mul(token.points_per_call);
         let available = account.balance.saturating_sub(account.held);
         if available.saturating_sub(account.floor) < cost {
-            return refuse(Verdict::Exceeded);
+            let is_news = !is_dry_run && !std::mem::replace(&mut account.is_exhausted, true);
+            let alert = is_news.then_some(Alert::Exhausted { balance: available });
+            return Decision { alert, ..refuse(Verdict::Exceeded) };
         }
         let spent = if is_dry_run { 0 } else { cost };
         account.balance -= spent;
+        let balance = available - spent;
+        let crossed = account.low_below.filter(|below| balance < *below && *below <= available);
         Decision {
-            verdict: Verdict::Passed { balance: available - spent, expires_at: token.expires_at },
+            verdict: Verdict::Passed { balance, expires_at: token.expires_at },
             cost: spent,
+            alert: crossed.map(|threshold| Alert::Low { balance, threshold }),
         }
     }
 
@@ -221,6 +186,7 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quota::model::{COUNT_MAX, POINTS_PER_CALL_MAX};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
     const EARLIER: Timestamp = Timestamp::from_millis(999_999);
@@ -235,9 +201,16 @@ mod tests {
             is_ended: false,
             last_used_at: None,
         };
-        let mut account = AccountState { balance: 10, held: 0, floor: 0, is_frozen: false };
+        let mut account = AccountState {
+            balance: 10,
+            held: 0,
+            floor: 0,
+            is_frozen: false,
+            low_below: None,
+            is_exhausted: false,
+        };
         let mut book =
-            Book { now: NOW, is_tenant_active: true, accounts: HashMap::new(), tokens: HashMap::new() };
+            Book { now: NOW, is_tenant_active: true, accounts: ById::default(), tokens: ById::default() };
         change(&mut book, &mut token, &mut account);
         book.tokens.insert(TOKEN, token);
         book.accounts.insert(ACCOUNT, account);
@@ -303,5 +276,33 @@ mod tests {
         let mut book = book(|_, _, _| {});
         assert_eq!(book.decide(TokenId::from_bits(9), ACCOUNT, 1, false).verdict, Verdict::Revoked);
         assert_eq!(book.decide(TOKEN, AccountId::from_bits(9), 1, false).verdict, Verdict::Revoked);
+    }
+
+    #[test]
+    fn the_threshold_is_told_where_it_is_crossed_and_an_empty_account_once() {
+        let mut book = book(|_, _, account| account.low_below = Some(7));
+        let mut alert = |count, is_dry_run| book.decide(TOKEN, ACCOUNT, count, is_dry_run).alert;
+        assert_eq!(alert(2, true), None, "a dry run tells nothing");
+        assert_eq!(alert(1, false), None, "10 to 8");
+        assert_eq!(alert(1, false), Some(Alert::Low { balance: 6, threshold: 7 }));
+        assert_eq!(alert(1, false), None, "6 to 4");
+        assert_eq!(alert(9, true), None);
+        assert_eq!(alert(9, false), Some(Alert::Exhausted { balance: 4 }));
+        assert_eq!(alert(9, false), None, "told already");
+        assert_eq!(alert(2, false), None);
+        assert_eq!(alert(1, false), None);
+    }
+
+    #[test]
+    fn a_threshold_is_crossed_from_itself_and_not_from_below() {
+        for (balance, threshold, is_told) in [(10, 10, true), (10, 9, true), (10, 8, false), (10, 11, false)]
+        {
+            let mut book = book(|_, _, account| {
+                account.balance = balance;
+                account.low_below = Some(threshold);
+            });
+            let alert = book.decide(TOKEN, ACCOUNT, 1, false).alert;
+            assert_eq!(alert.is_some(), is_told, "{balance} to {} with {threshold}", balance - 2);
+        }
     }
 }

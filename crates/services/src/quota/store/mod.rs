@@ -1,0 +1,2 @@
+pub(super) mod account;
+pub(super) mod token;
