@@ -317,18 +317,19 @@ pub async fn note_use(kernel: &Kernel, key: &Key) -> Result<(), Fault> {
     }
 }
 
-/// The state of a key read now, after the gates were locked.
+/// A key as it is now, after the gates were locked.
 ///
 /// # Errors
 /// [`Code::CredentialInvalid`] or [`Code::CredentialExpired`]; a database failure.
-pub(crate) fn ensure_still_live(
+pub(crate) fn find_live(
     tx: &mut Tx<'_>,
     tenant_id: TenantId,
     key_id: KeyId,
     now: Timestamp,
-) -> Result<(), Fault> {
+) -> Result<Key, Fault> {
     let key = store::find(tx, tenant_id, key_id)?.ok_or_else(invalid)?;
-    ensure_live(&key, now)
+    ensure_live(&key, now)?;
+    Ok(key)
 }
 
 /// Whether both halves of a pair are minted for this kind.

@@ -6,7 +6,9 @@ use db::Tx;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Audit, Call, Caller, Command, Ending, Idempotent, Price, credits, spend};
+use super::{
+    Answer, Audit, Call, Caller, Command, Ending, Idempotent, Price, Scope, credits, ensure_held, spend,
+};
 use crate::ctx::{Actor, Ctx};
 use crate::idempotency::{self, Claim, Slot};
 use crate::ledger::{self, wallet_id};
@@ -133,7 +135,7 @@ pub(super) fn enter(
     command: &Command,
 ) -> Result<Option<ledger::Account>, Fault> {
     let caller = &call.caller;
-    ensure_live(tx, kernel, caller)?;
+    ensure_live(tx, kernel, caller, command)?;
     let key = caller.actor.key_id().map(KeyId::text);
     tenancy::enter(tx, caller.tenant_id, key.as_deref())?;
     let wallet = match command.price {
@@ -142,17 +144,21 @@ pub(super) fn enter(
             Some(ledger::lock(tx, caller.tenant_id, wallet_id(caller.tenant_id, caller.environment))?)
         }
     };
-    ensure_live(tx, kernel, caller)?;
+    ensure_live(tx, kernel, caller, command)?;
     Ok(wallet)
 }
 
 /// Operators may work on a tenant that is suspended, and on one that does not exist yet.
-fn ensure_live(tx: &mut Tx<'_>, kernel: &Kernel, caller: &Caller) -> Result<(), Fault> {
+fn ensure_live(tx: &mut Tx<'_>, kernel: &Kernel, caller: &Caller, command: &Command) -> Result<(), Fault> {
     let Actor::Key { key_id, .. } = caller.actor else {
         return Ok(());
     };
-    keys::ensure_still_live(tx, caller.tenant_id, key_id, kernel.clock.now())?;
-    tenancy::ensure_active(tx, caller.tenant_id)
+    let key = keys::find_live(tx, caller.tenant_id, key_id, kernel.clock.now())?;
+    tenancy::ensure_active(tx, caller.tenant_id)?;
+    match command.scope {
+        Scope::Key(name) => ensure_held(&key.scopes, name),
+        Scope::OperatorOnly => Ok(()),
+    }
 }
 
 fn settle(

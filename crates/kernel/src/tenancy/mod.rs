@@ -210,7 +210,7 @@ pub fn enter_live(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, clock: &C
 }
 
 fn ensure_live(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, clock: &Clock) -> Result<(), Fault> {
-    keys::ensure_still_live(tx, tenant_id, key_id, clock.now())?;
+    keys::find_live(tx, tenant_id, key_id, clock.now())?;
     ensure_active(tx, tenant_id)
 }
 

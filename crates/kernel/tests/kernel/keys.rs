@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Code, Environment, KeyKind, KeyText, Service};
-use kernel::keys::{self, Credential, Filter, GRACE_SECONDS_MAX, NewKey, Object};
+use kernel::keys::{self, Credential, Filter, GRACE_SECONDS_MAX, KeyChange, NewKey, Object};
 use kernel::{Clock, Kernel, Random};
 
 use crate::fixture::{CITIZEN, START, World, new_key};
@@ -18,6 +18,9 @@ on_both_engines! {
     a_key_of_another_environment_is_not_found
     a_secret_exists_once_on_the_platform
     keys_are_listed_by_page_and_environment
+    a_list_leaves_out_what_was_not_asked_for
+    what_binds_a_key_is_kept_changed_and_inherited
+    what_no_key_may_be_bound_to_is_refused
     the_first_use_is_noted_before_the_call_goes_on
     a_key_outlives_the_rotation_of_the_pepper
     a_secret_is_activated_once_and_the_newest_counts
@@ -219,4 +222,76 @@ async fn a_secret_is_activated_once_and_the_newest_counts(world: Arc<World>) {
     assert_eq!(kernel.secrets.active_pepper(), 1);
     assert_eq!(GRACE_SECONDS_MAX, 900);
     assert_ne!(Random::system().bytes::<16>(), Random::system().bytes::<16>());
+}
+
+async fn a_list_leaves_out_what_was_not_asked_for(world: Arc<World>) {
+    let (citizen, _) = world.key().await;
+    let (partner, _) = world.create_key(NewKey::new(PARTNER)).await.unwrap();
+    let revoked = partner.key_id;
+    world.write(move |tx, ctx| keys::revoke(tx, ctx, revoked)).await.unwrap();
+    let tenant_id = world.tenant_id;
+    let list = |filter| {
+        world.read(move |tx| {
+            let found = keys::list(tx, tenant_id, Environment::Test, filter, None, 100)?;
+            Ok(found.into_iter().map(|key| key.key_id).collect::<Vec<_>>())
+        })
+    };
+    let (service, live_at) = (Some(Service::Partner), Some(START));
+    let both = list(Filter::default()).await;
+    assert!(both.len() == 2 && both.contains(&citizen.key_id) && both.contains(&revoked), "{both:?}");
+    assert_eq!(list(Filter { live_at, ..Filter::default() }).await, [citizen.key_id]);
+    assert_eq!(list(Filter { service, ..Filter::default() }).await, [revoked]);
+    assert_eq!(list(Filter { service, live_at }).await, []);
+    let count = world.read(move |tx| keys::count_live(tx, tenant_id, Environment::Test, START)).await;
+    assert_eq!(count, 1);
+}
+
+async fn what_binds_a_key_is_kept_changed_and_inherited(world: Arc<World>) {
+    let form = KeyText { service: Service::Identity, kind: KeyKind::Publishable, ..CITIZEN };
+    let new = NewKey {
+        allowed_origins: vec!["https://a.example.com".parse().unwrap(), "*.example.org".parse().unwrap()],
+        allowed_ips: vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
+        spend_cap_per_day: Some(9),
+        ..new_key(form)
+    };
+    let (key, minted) = world.create_key(new).await.unwrap();
+    let found = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
+    assert_eq!(found, key);
+    assert!(found.allows_address("10.1.2.3".parse().ok()) && !found.allows_address(None));
+    assert!(found.allows_origin(Some("https://b.example.org")) && !found.allows_origin(None));
+    let change = KeyChange {
+        allowed_ips: Some(Vec::new()),
+        spend_cap_per_day: Some(None),
+        label: Some("changed".into()),
+        ..KeyChange::default()
+    };
+    let key_id = key.key_id;
+    let (before, after) = world.write(move |tx, ctx| keys::change(tx, ctx, key_id, &change)).await.unwrap();
+    assert_eq!(before, key);
+    assert_eq!(
+        (&after.allowed_ips[..], after.spend_cap_per_day, after.label.as_str()),
+        (&[][..], None, "changed")
+    );
+    assert_eq!(after.allowed_origins, key.allowed_origins);
+    let secrets = Arc::clone(&world.kernel.secrets);
+    let rotated = world.write(move |tx, ctx| keys::rotate(tx, ctx, &secrets, key_id, 900)).await.unwrap().0;
+    assert_eq!((rotated.allowed_origins, rotated.label.as_str()), (after.allowed_origins, "changed"));
+}
+
+async fn what_no_key_may_be_bound_to_is_refused(world: Arc<World>) {
+    let origin = || "https://a.example.com".parse().unwrap();
+    let network = || "10.0.0.0/8".parse().unwrap();
+    let publishable = KeyText { service: Service::Identity, kind: KeyKind::Publishable, ..CITIZEN };
+    for (new, field) in [
+        (NewKey { allowed_origins: vec![origin()], ..new_key(CITIZEN) }, "allowed_origins"),
+        (NewKey { allowed_origins: vec![origin(); 51], ..new_key(publishable) }, "allowed_origins"),
+        (NewKey { allowed_ips: vec![network(); 51], ..new_key(CITIZEN) }, "allowed_ips"),
+    ] {
+        let fault = world.create_key(new).await.unwrap_err();
+        assert_eq!((fault.code, &*fault.fields[0].field), (Code::Invalid, field));
+    }
+    let (key, _) = world.key().await;
+    let (key_id, past) = (key.key_id, KeyChange { expires_at: Some(Some(START)), ..KeyChange::default() });
+    let fault = world.write(move |tx, ctx| keys::change(tx, ctx, key_id, &past)).await.unwrap_err();
+    assert_eq!((fault.code, &*fault.fields[0].field), (Code::Invalid, "expires_at"));
 }

@@ -22,6 +22,7 @@ on_both_engines! {
     a_command_that_is_not_audited_leaves_no_row
     no_key_can_do_what_only_an_operator_may
     a_missing_scope_does_nothing
+    a_scope_that_was_taken_since_the_key_was_shown_is_missed
     a_dead_key_does_nothing
     environments_have_wallets_of_their_own
 }
@@ -191,6 +192,16 @@ async fn a_missing_scope_does_nothing(world: Arc<World>) {
     let (key, _) = world.create_key(new).await.unwrap();
     let fault = world.kernel.run(world.call(&key), &ORDER, ONE, order).await.unwrap_err();
     assert!(fault.code == Code::ScopeMissing && fault.detail.contains("test:write"), "{fault:?}");
+    assert_eq!(traces(&world).await, NOTHING);
+}
+
+async fn a_scope_that_was_taken_since_the_key_was_shown_is_missed(world: Arc<World>) {
+    let (key, _) = world.key().await;
+    let call = world.call(&key);
+    let change = keys::KeyChange { scopes: Some(vec!["test:read".into()]), ..keys::KeyChange::default() };
+    world.write(move |tx, ctx| keys::change(tx, ctx, key.key_id, &change)).await.unwrap();
+    let fault = world.kernel.run(call, &ORDER, ONE, order).await.unwrap_err();
+    assert_eq!(fault.code, Code::ScopeMissing);
     assert_eq!(traces(&world).await, NOTHING);
 }
 

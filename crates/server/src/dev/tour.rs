@@ -61,14 +61,7 @@ fn stops(public: &str, line: &Line, account: &str) -> Vec<Stop> {
     let mut stops = quota(public, &line.demo.quota.live.token);
     stops.extend(quota_management(public, &line.demo.quota.live, account));
     stops.extend(citizen(public, &line.demo));
-    stops.push(stop(
-        public,
-        "platform: what a tenant knows about itself",
-        "Each tenant has keys for test and for live, side by side.",
-        (Method::GET, "/platform/v1/tenant"),
-        &line.demo.platform.live,
-        None,
-    ));
+    stops.extend(platform(public, &line.demo));
     stops.push(stop(
         &operator,
         "operator: is every balance right?",
@@ -150,6 +143,36 @@ fn quota_management(public: &str, keys: &QuotaKeys, account: &str) -> Vec<Stop> 
             (Method::POST, "/v1/tokens/import"),
             &keys.admin,
             Some(json!({ "accountId": account, "token": format!("made-elsewhere-{account}") })),
+        ),
+    ]
+}
+
+fn platform(public: &str, demo: &demo::Shown) -> Vec<Stop> {
+    let low = json!({ "settings": { "wallet.credits_low_threshold": 500 } });
+    vec![
+        stop(
+            public,
+            "platform: what a tenant decides for itself",
+            "Test and live are set apart; null resets a setting.",
+            (Method::PATCH, "/platform/v1/tenant"),
+            &demo.platform.test,
+            Some(low),
+        ),
+        stop(
+            public,
+            "platform: its keys",
+            "Without their secrets, which are in the answer that made them alone. POST makes one of any service.",
+            (Method::GET, "/platform/v1/keys?service=quota"),
+            &demo.platform.test,
+            None,
+        ),
+        stop(
+            public,
+            "platform: what moved in its wallet",
+            "Newest first, each with the request and key that caused it; \"next_cursor\" leads on.",
+            (Method::GET, "/platform/v1/wallet/transfers?limit=2"),
+            &demo.platform.live,
+            None,
         ),
     ]
 }

@@ -14,7 +14,7 @@ on_both_engines! {
 }
 
 /// A body, and why it cannot be read.
-fn unreadable() -> Vec<(Vec<u8>, &'static str)> {
+pub(crate) fn unreadable() -> Vec<(Vec<u8>, &'static str)> {
     let object = "the body must be a JSON object (line 1, column 1).";
     let nested = |open: &str| format!("{{\"count\":{}", open.repeat(1000)).into_bytes();
     vec![

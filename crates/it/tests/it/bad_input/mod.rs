@@ -1,6 +1,6 @@
 //! What cannot be read or is out of range is refused in the contract's shape, and nothing happens.
 
-mod bodies;
+pub(crate) mod bodies;
 mod fields;
 mod random;
 mod targets;

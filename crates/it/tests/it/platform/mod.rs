@@ -1,5 +1,6 @@
 //! What a tenant manages about itself, row by row, with what each call causes and does not cause.
 
+mod bad_input;
 mod keys;
 mod tenant;
 mod wallet;

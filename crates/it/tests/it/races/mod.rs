@@ -2,5 +2,6 @@
 
 mod charges;
 mod ending;
+mod keys;
 mod processes;
 mod two_nodes;
