@@ -78,6 +78,11 @@ impl Connection {
         }
     }
 
+    /// Whether a server is at the other end, which others use too.
+    pub(super) const fn is_shared(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+
     /// Closes the database, so that the next process finds it in order.
     pub(super) fn close(self) {
         if let Self::Direct { app, edge, .. } = self {

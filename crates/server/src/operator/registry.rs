@@ -20,11 +20,13 @@ use web::{Failure, Json, RequestMeta, reply};
 use super::guard::{Operator, Target};
 use crate::app::App;
 
-/// `GET /operator/v1/registry/imports`: the newest imports, newest first, the active ones among them.
-#[utoipa::path(get, path = "/operator/v1/registry/imports", security(("operator" = [])), responses((status = 200, description = "`{\"data\":[…]}`")))]
+/// `GET /operator/v1/registry/imports`: the newest imports, newest first, the active ones among them, and how the
+/// registry does that answers live keys.
+#[utoipa::path(get, path = "/operator/v1/registry/imports", security(("operator" = [])), responses((status = 200, description = "`{\"live\":{…},\"data\":[…]}`")))]
 pub(super) async fn list(State(app): State<App>, _: Operator) -> Result<Response, Failure> {
     let imports = app.kernel.db.read(imported::list).await?;
-    Ok(reply::json(StatusCode::OK, &json!({ "data": imports })))
+    let live = app.citizen.registry_status().await?;
+    Ok(reply::json(StatusCode::OK, &json!({ "live": live, "data": imports })))
 }
 
 /// `POST /operator/v1/registry/imports`: begins an import into `environment`.

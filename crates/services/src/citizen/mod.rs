@@ -26,11 +26,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::Fault;
 use kernel::settings::{Kind, Setting};
 use kernel::{Kernel, Secrets};
 
 use registry::Upstream;
-use registry::status::Monitor;
+use registry::status::{Monitor, RegistryStatus};
 
 /// The scopes a citizen key may hold.
 pub const SCOPES: &[&str] = &["verify:write", "verifications:read", "registry:read"];
@@ -101,6 +102,14 @@ impl Citizen {
     #[must_use]
     pub fn new(kernel: &Kernel, settings: Settings, outside: Outside) -> Self {
         Self { kernel: kernel.clone(), settings, outside }
+    }
+
+    /// How the registry does that answers live keys, as this process sees it.
+    ///
+    /// # Errors
+    /// A database failure.
+    pub async fn registry_status(&self) -> Result<RegistryStatus, Fault> {
+        registry::status::status(&self.kernel, self.outside.monitor.as_deref()).await
     }
 
     const fn kernel(&self) -> &Kernel {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use it::client::Request;
 use it::server::{Launch, Server};
 use serde_json::{Value, json};
 
@@ -41,8 +42,9 @@ fn a_file_is_imported_by_the_running_server_and_without_one() {
         "records": 1, "rejected": 0, "report": null });
     assert_eq!(said, expected);
     let table = cli.ok("registry status");
-    let states: Vec<&str> =
-        table.lines().skip(1).map(|line| line.split_whitespace().nth(2).unwrap()).collect();
+    assert!(table.contains("online") && table.contains("closed"), "{table}");
+    let imports = table.lines().skip_while(|line| !line.starts_with("IMPORT")).skip(1);
+    let states: Vec<&str> = imports.map(|line| line.split_whitespace().nth(2).unwrap()).collect();
     assert_eq!(states[..2], ["active", "retired"], "{table}");
     assert!(cli.ok(&format!("registry import {} --env test", good.display())).contains("rehearsal"));
 }
@@ -151,6 +153,35 @@ fn an_import_that_was_left_is_given_up_by_its_number() {
     let said = cli.ok(&format!("registry abort {}", begun["import"]));
     assert!(said.contains("is given up"), "{said}");
     assert_eq!(text(&newest(&cli), "state"), "retired");
+}
+
+#[test]
+fn an_import_goes_on_after_its_server_was_killed() {
+    let (folder, launch, server) = server();
+    let cli = Cli::new(&launch.data);
+    let active = cli.json("registry status")["data"][0]["import"].clone();
+    let begin = json!({ "environment": "live" });
+    let begun = server.operator().post("/operator/v1/registry/imports", &begin).unwrap();
+    let path = format!("/operator/v1/registry/imports/{}", begun["import"]);
+    let append = |server: &Server, part: u32, number: &str| {
+        let row = format!("2,{number},{NAME},{BIRTH},active\n");
+        let request =
+            Request::post(&format!("{path}/rows?part={part}")).bearer(&server.operator_token).body(row);
+        it::client::Client::new(&server.admin_url).send(&request).unwrap()
+    };
+    assert_eq!(append(&server, 0, NUMBER).status, 200);
+    server.kill().unwrap();
+    let server = Server::start(&Launch::sqlite(&launch.binary, folder.path())).unwrap();
+    assert_eq!(append(&server, 2, "40000000002").status, 409);
+    assert_eq!(append(&server, 1, "40000000002").status, 200);
+    let merged = server.operator().post(&format!("{path}/merge"), &json!({ "bucket": 0 })).unwrap();
+    assert_eq!((&merged["records"], &merged["nextBucket"]), (&json!(2), &json!(256)));
+    let status = cli.json("registry status");
+    assert_eq!((&status["data"][0]["state"], &status["data"][1]["import"]), (&json!("loading"), &active));
+    server.kill().unwrap();
+    let server = Server::start(&Launch::sqlite(&launch.binary, folder.path())).unwrap();
+    server.operator().post(&format!("{path}/finish"), &json!({})).unwrap();
+    assert_eq!(newest(&cli)["records"], 2);
 }
 
 #[test]

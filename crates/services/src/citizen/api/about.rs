@@ -42,7 +42,7 @@ pub(super) async fn registry_status(
 ) -> Result<Response, Failure> {
     let data = match caller.caller.environment {
         Environment::Test => status::of_sandbox(citizen.kernel()),
-        Environment::Live => status::status(citizen.kernel(), citizen.outside.monitor.as_deref()).await?,
+        Environment::Live => citizen.registry_status().await?,
     };
     Ok(reply::json(StatusCode::OK, &StatusBody { message: "OK", data }))
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base::{Code, Fault};
 use bytes::Bytes;
@@ -38,6 +38,7 @@ pub(super) fn run(config: &Config, common: &Common, import: &Import) -> Result<E
         operator: common.operator.as_deref(),
         import: 0,
         max_errors: import.max_errors,
+        rests: connection.is_shared() && !import.fast,
         report: &mut report,
         progress: Progress::new(common.json),
     };
@@ -85,6 +86,8 @@ struct Load<'a> {
     operator: Option<&'a str>,
     import: i64,
     max_errors: u64,
+    /// Whether requests of others have the server to themselves half of the time.
+    rests: bool,
     report: &'a mut Report,
     progress: Progress,
 }
@@ -174,14 +177,21 @@ impl Load<'_> {
     }
 
     /// Sends a step until it is answered: a server that restarts or is full is asked again.
+    #[expect(clippy::disallowed_methods, reason = "it rests for as long as it kept the server busy")]
     fn send<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T, Fault> {
         let mut tries = 1;
         loop {
+            let begun = Instant::now();
             match self.once(ask.clone()) {
-                Ok(answer) => return read(answer),
+                Ok(answer) => {
+                    if self.rests {
+                        self.runtime.block_on(pause(begun.elapsed().min(PAUSE)));
+                    }
+                    return read(answer);
+                }
                 Err(fault) if fault.code == Code::Unavailable && tries < TRIES_MAX => {
                     tries += 1;
-                    self.runtime.block_on(pause());
+                    self.runtime.block_on(pause(PAUSE));
                 }
                 Err(fault) => return Err(fault),
             }
@@ -209,7 +219,10 @@ fn upload(path: String, csv: &Bytes) -> Ask {
     Ask { method: Method::POST, csv: Some(csv.clone()), ..Ask::get(path, "") }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server that restarts gives no sign when it is back")]
-async fn pause() {
-    tokio::time::sleep(PAUSE).await;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server gives no sign when it is back, or has nothing else to do"
+)]
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
 }

@@ -18,9 +18,15 @@ use serde_json::Value;
 
 use super::{Job, get, text};
 use crate::cli::arguments::Common;
-use crate::cli::show::{Columns, rows, table};
+use crate::cli::show::{Columns, fields, rows, table};
 use crate::config::Config;
 
+const LIVE: Columns = &[
+    ("Live registry", "status"),
+    ("Circuit", "circuit"),
+    ("Answers in the last hour (%)", "lastHourSuccessRate"),
+    ("Last asked", "lastCheckedAt"),
+];
 const COLUMNS: Columns = &[
     ("IMPORT", "import"),
     ("ENVIRONMENT", "environment"),
@@ -74,6 +80,9 @@ pub(in crate::cli) struct Import {
     /// Give up, and keep the active registry, when more lines than this are wrong
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_errors: u64,
+    /// Do not rest beside a running server; else each step is followed by a rest as long as it took
+    #[arg(long)]
+    fast: bool,
     /// Where wrong lines are listed [default: FILE.errors.csv]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -100,10 +109,12 @@ pub(super) fn run(config: &Config, common: &Common, verb: Verb) -> Result<ExitCo
 }
 
 fn status(body: &Value) -> String {
-    match rows(body) {
+    let live = fields(&body["live"], LIVE);
+    let imports = match rows(body) {
         [] => "Nothing was imported yet: every live verification is answered as an outage, free of charge.\n\
                Import a registry: attestry registry import FILE --env live"
             .to_owned(),
         imports => table(imports, COLUMNS),
-    }
+    };
+    format!("{live}\n\n{imports}")
 }
