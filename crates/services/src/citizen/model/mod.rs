@@ -18,6 +18,9 @@ pub const MAX_AGE_SECONDS_DEFAULT: i64 = 86_400;
 /// A year.
 pub const MAX_AGE_SECONDS_MAX: i64 = 31_536_000;
 
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
 const NUMBER_LENGTH: usize = 11;
 
 /// A verification's id: a UUID in text, as it is published, stored and logged.
@@ -80,8 +83,7 @@ impl fmt::Debug for NationalId {
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($variant:ident $word:literal,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-        #[schema(as = $name)]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
         pub enum $name { $(#[serde(rename = $word)] $variant,)* }
 
         impl $name {
@@ -95,6 +97,19 @@ macro_rules! words {
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.name() == text)
+            }
+        }
+
+        // By hand: the derive does not see through a macro's literal and would document the names of the variants.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some([$($word,)*])).build().into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
             }
         }
     )*};
