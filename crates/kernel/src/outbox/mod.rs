@@ -4,7 +4,7 @@
 
 mod store;
 
-use base::Fault;
+use base::{Fault, Timestamp};
 use db::Tx;
 
 use crate::ctx::{Ctx, Event};
@@ -17,6 +17,12 @@ pub use store::STATEMENTS;
 /// When the database fails.
 pub fn write(tx: &mut Tx<'_>, ctx: &Ctx, events: &[Event]) -> Result<(), Fault> {
     events.iter().try_for_each(|event| store::insert(tx, ctx, event))
+}
+
+/// The body of Standard Webhooks, for services that publish no form of their own: `type`, `timestamp`, `data`.
+#[must_use]
+pub fn standard_body(kind: &str, at: Timestamp, data: &serde_json::Value) -> String {
+    serde_json::json!({ "type": kind, "timestamp": at, "data": data }).to_string()
 }
 
 /// How many events of this kind a tenant has: for tests and reconciliation.

@@ -7,7 +7,7 @@ use db::Tx;
 use super::{Command, Price};
 use crate::ctx::{Ctx, Event};
 use crate::ledger::{self, wallet_id};
-use crate::settings;
+use crate::{outbox, settings};
 
 /// What happened to a wallet.
 #[derive(Clone, Copy, Debug)]
@@ -25,18 +25,12 @@ pub struct CreditEvent {
 /// Makes the body of an event: a JSON object.
 pub type Renderer = fn(&CreditEvent) -> String;
 
-/// The services that have a form of their own; the others use [`standard_body`].
+/// The services that have a form of their own; the others use [`outbox::standard_body`].
 pub type Renderers = Vec<(Service, Renderer)>;
 
-/// The body of Standard Webhooks: `type`, `timestamp`, `data`.
-#[must_use]
-pub fn standard_body(event: &CreditEvent) -> String {
-    serde_json::json!({
-        "type": event.kind,
-        "timestamp": event.at,
-        "data": { "balance": event.balance, "threshold": event.threshold },
-    })
-    .to_string()
+fn standard(event: &CreditEvent) -> String {
+    let data = serde_json::json!({ "balance": event.balance, "threshold": event.threshold });
+    outbox::standard_body(event.kind, event.at, &data)
 }
 
 /// Emits `credits_low` when this charge took the balance from the tenant's threshold or above to below it.
@@ -88,6 +82,6 @@ fn emit(
     let (tenant_id, environment, at) = (ctx.tenant_id, ctx.environment, ctx.now);
     let event = CreditEvent { tenant_id, environment, kind, balance, threshold, at };
     let own = renderers.iter().find(|(owner, _)| *owner == service).map(|(_, renderer)| *renderer);
-    let payload = own.unwrap_or(standard_body)(&event);
+    let payload = own.unwrap_or(standard)(&event);
     ctx.emit(Event { service, kind, payload });
 }

@@ -29,7 +29,7 @@ use crate::ctx::{Actor, Ctx};
 use crate::idempotency::{self, Fingerprint, Turn};
 use crate::{Kernel, audit, outbox, tenancy};
 
-pub use credits::{CreditEvent, Renderer, Renderers, standard_body};
+pub use credits::{CreditEvent, Renderer, Renderers};
 pub use slow::Claimed;
 pub(crate) use spend::STATEMENTS;
 use steps::{KeyInUse, Outcome, run_in};

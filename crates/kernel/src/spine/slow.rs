@@ -57,6 +57,15 @@ struct Held {
     units: i64,
     amount: i64,
     at: Timestamp,
+    /// It was counted against the key's spend cap.
+    is_capped: bool,
+}
+
+impl Held {
+    /// What was not charged in the end may be spent again.
+    fn take_back(&self, tx: &mut Tx<'_>, ctx: &Ctx, amount: i64) -> Result<(), Fault> {
+        if self.is_capped { spend::take_back(tx, ctx, self.at, amount) } else { Ok(()) }
+    }
 }
 
 enum Step<T, W> {
@@ -191,19 +200,23 @@ impl<I: Send + Sync + 'static> Slow<I> {
                 SlowClaim::Fresh { hold_left: left } => hold_left = left,
             }
         }
-        let mut wallet = steps::enter(tx, kernel, call, command)?;
-        if let (Some(hold_id), Some(account)) = (hold_left, &mut wallet) {
+        let mut entered = steps::enter(tx, kernel, call, command)?;
+        if let (Some(hold_id), Some(account)) = (hold_left, &mut entered.wallet) {
             ledger::void_if_open(tx, &kernel.ctx(call), hold_id)?;
             *account = ledger::lock(tx, call.caller.tenant_id, account.account_id)?;
         }
         let mut ctx = kernel.ctx(call);
         match body(tx, &mut ctx, input)? {
             Claimed::Ended(ending) => {
-                steps::end(tx, kernel, call, command, key.as_ref(), &mut ctx, ending, wallet.as_ref())
+                steps::end(tx, kernel, call, command, key.as_ref(), &mut ctx, ending, &entered)
                     .map(Step::Ended)
             }
             Claimed::Work { work, units } => {
-                let held = if units > 0 { Some(self.hold(tx, &ctx, units)?) } else { None };
+                let held = if units > 0 {
+                    Some(self.hold(tx, &ctx, entered.spend_cap_per_day, units)?)
+                } else {
+                    None
+                };
                 if let (Some(key), Some(held)) = (key, &held) {
                     idempotency::note_hold(tx, key.slot(ctx.tenant_id), fence, held.hold_id)?;
                 }
@@ -212,12 +225,12 @@ impl<I: Send + Sync + 'static> Slow<I> {
         }
     }
 
-    fn hold(&self, tx: &mut Tx<'_>, ctx: &Ctx, units: i64) -> Result<Held, Fault> {
+    fn hold(&self, tx: &mut Tx<'_>, ctx: &Ctx, cap: Option<i64>, units: i64) -> Result<Held, Fault> {
         let (price_id, amount) = steps::price_of(tx, ctx.tenant_id, self.command, units)?;
         let wallet = wallet_id(ctx.tenant_id, ctx.environment);
-        spend::add(tx, ctx, amount)?;
+        spend::add(tx, ctx, cap, amount)?;
         let hold_id = ledger::hold_at_price(tx, ctx, wallet, amount, LEASE_SECONDS, price_id.as_deref())?;
-        Ok(Held { hold_id, units, amount, at: ctx.now })
+        Ok(Held { hold_id, units, amount, at: ctx.now, is_capped: cap.is_some() })
     }
 
     fn record_in<R, T: Serialize>(
@@ -233,11 +246,11 @@ impl<I: Send + Sync + 'static> Slow<I> {
         {
             return Err(lost());
         }
-        let wallet = steps::enter(tx, kernel, call, command)?;
+        let entered = steps::enter(tx, kernel, call, command)?;
         let mut ctx = kernel.ctx(call);
         match body(tx, &mut ctx, input, result)? {
             Ending::Done(value) => {
-                self.capture(tx, &mut ctx, ticket, wallet.as_ref())?;
+                self.capture(tx, &mut ctx, ticket, entered.wallet.as_ref())?;
                 steps::publish(tx, &ctx, command, audit::Outcome::Done)?;
                 steps::save(tx, kernel, call, key.as_ref(), &value)?;
                 Ok(Outcome::Done(Answer { value, is_replay: false }))
@@ -275,7 +288,7 @@ impl<I: Send + Sync + 'static> Slow<I> {
         } else {
             ledger::capture(tx, ctx, held.hold_id, amount)?;
         }
-        spend::take_back(tx, ctx, held.at, held.amount - amount)?;
+        held.take_back(tx, ctx, held.amount - amount)?;
         let service = self.call.caller.service;
         credits::note_low(tx, ctx, &self.kernel.renderers, service, wallet.balance, amount)
     }
@@ -293,7 +306,7 @@ impl<I: Send + Sync + 'static> Slow<I> {
         if let Some(held) = &ticket.held
             && ledger::void_if_open(tx, ctx, held.hold_id)?
         {
-            spend::take_back(tx, ctx, held.at, held.amount)?;
+            held.take_back(tx, ctx, held.amount)?;
         }
         Ok(())
     }

@@ -3,30 +3,27 @@
 //! Kept only where a cap is set; one that is set at noon counts from noon.
 //! The wallet is locked whenever something is added, so two charges of a lineage never race for what is left.
 
-use base::id::KeyId;
 use base::{Code, Fault, Timestamp};
 use db::{Tx, args};
 
 use crate::ctx::{Actor, Ctx};
 
-const CAP: &str = "SELECT spend_cap_per_day FROM api_key WHERE tenant_id = ?1 AND key_id = ?2";
 const ADD: &str = "INSERT INTO key_spend (tenant_id, lineage_id, day, amount) VALUES (?1, ?2, ?3, ?4) \
     ON CONFLICT (tenant_id, lineage_id, day) DO UPDATE SET amount = key_spend.amount + excluded.amount RETURNING amount";
 const TAKE_BACK: &str = "UPDATE key_spend SET amount = amount - ?4 WHERE tenant_id = ?1 AND lineage_id = ?2 AND day = ?3 AND amount >= ?4";
 
-pub(crate) const STATEMENTS: &[&str] = &[CAP, ADD, TAKE_BACK];
+pub(crate) const STATEMENTS: &[&str] = &[ADD, TAKE_BACK];
 
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Counts `amount` against the cap of the calling key, if it has one.
+/// Counts `amount` against the cap that [`super::steps::enter`] read with the calling key, if there is one.
 ///
 /// # Errors
 /// [`Code::InsufficientCredits`] when that is more than the key may spend today; a database failure.
-pub(super) fn add(tx: &mut Tx<'_>, ctx: &Ctx, amount: i64) -> Result<(), Fault> {
-    let Actor::Key { key_id, lineage_id } = ctx.actor else { return Ok(()) };
-    let Some(cap) = cap(tx, ctx, key_id)? else { return Ok(()) };
+pub(super) fn add(tx: &mut Tx<'_>, ctx: &Ctx, cap: Option<i64>, amount: i64) -> Result<(), Fault> {
+    let (Actor::Key { lineage_id, .. }, Some(cap)) = (&ctx.actor, cap) else { return Ok(()) };
     let spent =
-        tx.one(ADD, args![ctx.tenant_id, lineage_id, day(ctx.now), amount], |row| row.int("amount"))?;
+        tx.one(ADD, args![ctx.tenant_id, *lineage_id, day(ctx.now), amount], |row| row.int("amount"))?;
     if spent <= cap {
         return Ok(());
     }
@@ -45,15 +42,11 @@ pub(super) fn add(tx: &mut Tx<'_>, ctx: &Ctx, amount: i64) -> Result<(), Fault> 
 /// # Errors
 /// A database failure.
 pub(super) fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, at: Timestamp, amount: i64) -> Result<(), Fault> {
-    let Actor::Key { key_id, lineage_id } = ctx.actor else { return Ok(()) };
-    if amount > 0 && cap(tx, ctx, key_id)?.is_some() {
+    let Actor::Key { lineage_id, .. } = ctx.actor else { return Ok(()) };
+    if amount > 0 {
         tx.exec(TAKE_BACK, args![ctx.tenant_id, lineage_id, day(at), amount])?;
     }
     Ok(())
-}
-
-fn cap(tx: &mut Tx<'_>, ctx: &Ctx, key_id: KeyId) -> Result<Option<i64>, Fault> {
-    Ok(tx.opt(CAP, args![ctx.tenant_id, key_id], |row| row.opt_int("spend_cap_per_day"))?.flatten())
 }
 
 /// Days since 1970-01-01, UTC.

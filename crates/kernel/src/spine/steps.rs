@@ -67,10 +67,10 @@ where
             return replay(kernel, key, &sealed).map(Outcome::Done);
         }
     }
-    let wallet = enter(tx, kernel, call, command)?;
+    let entered = enter(tx, kernel, call, command)?;
     let mut ctx = kernel.ctx(call);
     let ending = body(tx, &mut ctx, input)?;
-    end(tx, kernel, call, command, key, &mut ctx, ending, wallet.as_ref())
+    end(tx, kernel, call, command, key, &mut ctx, ending, &entered)
 }
 
 /// The saved reply of a command that was done before.
@@ -94,11 +94,11 @@ pub(super) fn end<T: Serialize>(
     key: Option<&KeyInUse>,
     ctx: &mut Ctx,
     ending: Ending<T>,
-    wallet: Option<&ledger::Account>,
+    entered: &Entered,
 ) -> Result<Outcome<T>, Fault> {
     match ending {
         Ending::Done(value) => {
-            settle(tx, kernel, call, ctx, command, wallet)?;
+            settle(tx, kernel, call, ctx, command, entered)?;
             publish(tx, ctx, command, audit::Outcome::Done)?;
             save(tx, kernel, call, key, &value)?;
             Ok(Outcome::Done(Answer { value, is_replay: false }))
@@ -127,13 +127,21 @@ pub(super) fn save<T: Serialize>(
     idempotency::complete(tx, key.slot(call.caller.tenant_id), &call.fingerprint, &sealed)
 }
 
+/// What was read behind the locks, and pays for the command.
+pub(super) struct Entered {
+    /// Locked, if the command has a price.
+    pub(super) wallet: Option<ledger::Account>,
+    /// The calling key's, if it has one.
+    pub(super) spend_cap_per_day: Option<i64>,
+}
+
 /// Refuses early, locks, and then reads again what the locks protect.
 pub(super) fn enter(
     tx: &mut Tx<'_>,
     kernel: &Kernel,
     call: &Call,
     command: &Command,
-) -> Result<Option<ledger::Account>, Fault> {
+) -> Result<Entered, Fault> {
     let caller = &call.caller;
     ensure_live(tx, kernel, caller, command)?;
     let key = caller.actor.key_id().map(KeyId::text);
@@ -144,21 +152,26 @@ pub(super) fn enter(
             Some(ledger::lock(tx, caller.tenant_id, wallet_id(caller.tenant_id, caller.environment))?)
         }
     };
-    ensure_live(tx, kernel, caller, command)?;
-    Ok(wallet)
+    let spend_cap_per_day = ensure_live(tx, kernel, caller, command)?;
+    Ok(Entered { wallet, spend_cap_per_day })
 }
 
-/// Operators may work on a tenant that is suspended, and on one that does not exist yet.
-fn ensure_live(tx: &mut Tx<'_>, kernel: &Kernel, caller: &Caller, command: &Command) -> Result<(), Fault> {
+/// Gives the key's spend cap. Operators have none, and may work on a tenant that is suspended or not there yet.
+fn ensure_live(
+    tx: &mut Tx<'_>,
+    kernel: &Kernel,
+    caller: &Caller,
+    command: &Command,
+) -> Result<Option<i64>, Fault> {
     let Actor::Key { key_id, .. } = caller.actor else {
-        return Ok(());
+        return Ok(None);
     };
     let key = keys::find_live(tx, caller.tenant_id, key_id, kernel.clock.now())?;
     tenancy::ensure_active(tx, caller.tenant_id)?;
-    match command.scope {
-        Scope::Key(name) => ensure_held(&key.scopes, name),
-        Scope::OperatorOnly => Ok(()),
+    if let Scope::Key(name) = command.scope {
+        ensure_held(&key.scopes, name)?;
     }
+    Ok(key.spend_cap_per_day)
 }
 
 fn settle(
@@ -167,16 +180,16 @@ fn settle(
     call: &Call,
     ctx: &mut Ctx,
     command: &Command,
-    wallet: Option<&ledger::Account>,
+    entered: &Entered,
 ) -> Result<(), Fault> {
     let units = ctx.effects.cost;
     if units == 0 {
         return Ok(());
     }
-    let Some(wallet) = wallet else { return Err(over_price(command, units)) };
+    let Some(wallet) = &entered.wallet else { return Err(over_price(command, units)) };
     let (price_id, amount) = price_of(tx, ctx.tenant_id, command, units)?;
     ledger::charge(tx, ctx, wallet, amount, price_id)?;
-    spend::add(tx, ctx, amount)?;
+    spend::add(tx, ctx, entered.spend_cap_per_day, amount)?;
     credits::note_low(tx, ctx, &kernel.renderers, call.caller.service, wallet.balance, amount)
 }
 

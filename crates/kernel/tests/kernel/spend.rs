@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use base::Code;
-use base::id::KeyId;
 use db::args;
-use kernel::keys;
+use kernel::keys::{self, Key, NewKey};
 use kernel::settings::{self, Changes, SETTINGS};
 use kernel::spine::{Call, Claimed, Ending};
 use serde_json::{Value, json};
 
-use crate::fixture::World;
+use crate::fixture::{CITIZEN, World, new_key};
 use crate::shop::{NOTHING, ONE, ORDER, Order, Receipt, Then, buy, charges, leave, order, traces};
 
 on_both_engines! {
@@ -21,17 +20,14 @@ on_both_engines! {
     an_attempt_on_an_empty_wallet_is_told_and_leaves_nothing_else
 }
 
-const SET_CAP: &str = "UPDATE api_key SET spend_cap_per_day = ?3 WHERE tenant_id = ?1 AND key_id = ?2";
-
-async fn cap(world: &World, key_id: KeyId, cap: i64) {
-    let set = world.write(move |tx, ctx| Ok(tx.exec(SET_CAP, args![ctx.tenant_id, key_id, cap])?));
-    assert_eq!(set.await.unwrap(), 1);
+async fn capped_key(world: &World, cap: i64) -> Key {
+    let new = NewKey { spend_cap_per_day: Some(cap), ..new_key(CITIZEN) };
+    world.create_key(new).await.unwrap().0
 }
 
 async fn a_key_spends_its_cap_a_day_and_not_a_credit_more(world: Arc<World>) {
-    let (key, _) = world.key().await;
+    let key = capped_key(&world, 3).await;
     let (free, _) = world.key().await;
-    cap(&world, key.key_id, 3).await;
     let two = Order { units: 2, then: Then::Done };
     world.kernel.run(world.call(&key), &ORDER, two, order).await.unwrap();
     let before = traces(&world).await;
@@ -49,20 +45,17 @@ async fn a_key_spends_its_cap_a_day_and_not_a_credit_more(world: Arc<World>) {
 }
 
 async fn a_cap_is_the_lineages_and_outlives_a_rotation(world: Arc<World>) {
-    let (key, _) = world.key().await;
-    cap(&world, key.key_id, 1).await;
+    let key = capped_key(&world, 1).await;
     buy(&world.kernel, world.call(&key)).await.unwrap();
     let secrets = Arc::clone(&world.kernel.secrets);
     let next = world.write(move |tx, ctx| keys::rotate(tx, ctx, &secrets, key.key_id, 900)).await.unwrap().0;
-    cap(&world, next.key_id, 1).await;
     let fault = buy(&world.kernel, world.call(&next)).await.unwrap_err();
     assert_eq!(fault.code, Code::InsufficientCredits);
     assert_eq!(charges(&world).await, 1);
 }
 
 async fn what_a_slow_command_did_not_use_may_be_spent_again(world: Arc<World>) {
-    let (key, _) = world.key().await;
-    cap(&world, key.key_id, 3).await;
+    let key = capped_key(&world, 3).await;
     for then in [Then::Refuse, Then::Record, Then::Done] {
         let call: Call = world.call(&key);
         let ended = world.kernel.run_slow(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::id::TenantId;
-use base::{Code, Environment, Fault, Timestamp};
+use base::{Code, Environment, Fault};
 use db::Tx;
 use kernel::secrets::Mac;
 use kernel::spine::{Audit, Claimed, Idempotent, Price, Scope};
@@ -37,7 +37,6 @@ pub const PLAN: &str = "enterprise";
 const OUTAGE_RETRY_SECONDS: u32 = 5;
 /// What a sealed answer is, for its cipher.
 const ANSWER: &str = "citizen.answer";
-const DAY_US: i64 = 86_400_000_000;
 
 /// A question and what it takes to answer it.
 #[derive(Debug)]
@@ -224,8 +223,7 @@ fn imported_word(tx: &mut Tx<'_>, input: &Verify) -> Result<Word, Fault> {
 }
 
 fn had_outage_today(tx: &mut Tx<'_>, ctx: &Ctx, macs: &Macs) -> Result<bool, Fault> {
-    let midnight = Timestamp::from_micros(ctx.now.micros() - ctx.now.micros().rem_euclid(DAY_US));
-    store::had_outage(tx, ctx, &macs.subject, midnight)
+    store::had_outage(tx, ctx, &macs.subject, ctx.now.start_of_day())
 }
 
 /// Writes the verification, and what the spine charges, audits and tells for it.

@@ -35,7 +35,6 @@ pub(super) fn write(
     Ok(())
 }
 
-/// In the form of Standard Webhooks.
 fn event(alert: Alert, account: &str, external_id: Option<&str>, now: Timestamp) -> Event {
     let (kind, balance, threshold) = match alert {
         Alert::Low { balance, threshold } => ("balance.low", balance, Some(threshold)),
@@ -45,6 +44,5 @@ fn event(alert: Alert, account: &str, external_id: Option<&str>, now: Timestamp)
     if let Some(threshold) = threshold {
         data["threshold"] = threshold.into();
     }
-    let payload = json!({ "type": kind, "timestamp": now, "data": data }).to_string();
-    Event { service: Service::Quota, kind, payload }
+    Event { service: Service::Quota, kind, payload: outbox::standard_body(kind, now, &data) }
 }
