@@ -37,7 +37,7 @@ pub struct Kernel {
     pub random: Random,
     pub limits: Arc<limits::Limits>,
     pub(crate) in_flight: Arc<idempotency::InFlight>,
-    pub(crate) renderers: Arc<spine::Renderers>,
+    pub renderers: Arc<spine::Renderers>,
 }
 
 impl Kernel {
@@ -55,7 +55,7 @@ impl Kernel {
         }
     }
 
-    /// Lets services give the events of a wallet their own form.
+    /// Lets services give what happens to a tenant and its wallets their own form.
     #[must_use]
     pub fn with_renderers(self, renderers: spine::Renderers) -> Self {
         Self { renderers: Arc::new(renderers), ..self }

@@ -10,7 +10,7 @@ pub mod quota;
 use base::Service;
 use kernel::Command;
 use kernel::settings::Setting;
-use kernel::spine::Renderers;
+use kernel::spine::{Renderer, Renderers};
 use kernel::usage::Source;
 
 /// Every command of every service, for the generated list: a price change is a visible diff.
@@ -48,10 +48,14 @@ pub fn settings() -> Vec<&'static Setting> {
     [kernel::settings::SETTINGS, citizen::SETTINGS].concat()
 }
 
-/// The services whose webhooks have a form of their own for what happens to a wallet.
+/// The services whose webhooks have a form of their own for what happens to the tenant and its wallets.
 #[must_use]
 pub fn renderers() -> Renderers {
-    vec![(Service::Citizen, citizen::events::credit_body)]
+    vec![Renderer {
+        service: Service::Citizen,
+        credits: citizen::events::credit_body,
+        suspension: citizen::events::suspended,
+    }]
 }
 
 /// Every statement of every service that runs on both engines, for the test that prepares them.

@@ -4,7 +4,7 @@ use base::id::TenantId;
 use base::{Environment, Fault, Service, Timestamp};
 use db::Tx;
 
-use super::{Command, Price};
+use super::{Command, Price, Renderers};
 use crate::ctx::{Ctx, Event};
 use crate::ledger::{self, wallet_id};
 use crate::{outbox, settings};
@@ -21,12 +21,6 @@ pub struct CreditEvent {
     pub threshold: Option<i64>,
     pub at: Timestamp,
 }
-
-/// Makes the body of an event: a JSON object.
-pub type Renderer = fn(&CreditEvent) -> String;
-
-/// The services that have a form of their own; the others use [`outbox::standard_body`].
-pub type Renderers = Vec<(Service, Renderer)>;
 
 fn standard(event: &CreditEvent) -> String {
     let data = serde_json::json!({ "balance": event.balance, "threshold": event.threshold });
@@ -81,7 +75,7 @@ fn emit(
 ) {
     let (tenant_id, environment, at) = (ctx.tenant_id, ctx.environment, ctx.now);
     let event = CreditEvent { tenant_id, environment, kind, balance, threshold, at };
-    let own = renderers.iter().find(|(owner, _)| *owner == service).map(|(_, renderer)| *renderer);
-    let payload = own.unwrap_or(standard)(&event);
+    let own = renderers.iter().find(|renderer| renderer.service == service);
+    let payload = own.map_or(standard as fn(&CreditEvent) -> String, |own| own.credits)(&event);
     ctx.emit(Event { service, kind, payload });
 }

@@ -16,6 +16,7 @@ mod credits;
 mod slow;
 mod spend;
 mod steps;
+mod suspension;
 
 use std::time::Duration;
 
@@ -25,14 +26,29 @@ use db::Tx;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ctx::{Actor, Ctx};
+use crate::ctx::{Actor, Ctx, Event};
 use crate::idempotency::{self, Fingerprint, Turn};
 use crate::{Kernel, audit, outbox, tenancy};
 
-pub use credits::{CreditEvent, Renderer, Renderers};
+pub use credits::CreditEvent;
 pub use slow::Claimed;
 pub(crate) use spend::STATEMENTS;
 use steps::{KeyInUse, Outcome, run_in};
+pub use suspension::{Suspension, tell_suspended};
+
+/// How a service writes, for its webhooks, what happens to the tenant itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Renderer {
+    pub service: Service,
+    /// The body of an event about the wallet: a JSON object. Without a renderer it is that of
+    /// [`outbox::standard_body`].
+    pub credits: fn(&CreditEvent) -> String,
+    /// The event of a suspension. Without a renderer the service tells of none.
+    pub suspension: fn(&Suspension<'_>) -> Event,
+}
+
+/// The services that have a form of their own.
+pub type Renderers = Vec<Renderer>;
 
 /// A command is data: what it is called, who may run it, what it costs, and whether it is audited.
 #[derive(Debug)]

@@ -114,21 +114,30 @@ pub fn list(tx: &mut Tx<'_>, after: Option<TenantId>, limit: i64) -> Result<Vec<
     store::list(tx, after.unwrap_or(INSTALLATION), limit)
 }
 
-/// Publishes a new status. The caller must [`drain`] the tenant's gate in a later transaction before it answers.
+/// Publishes a new status, and gives the tenant before and after. The caller must [`drain`] the tenant's gate in a later
+/// transaction before it answers.
 ///
 /// # Errors
 /// Not found; a closed tenant stays closed; a database failure.
-pub fn set_status(tx: &mut Tx<'_>, ctx: &mut Ctx, status: Status, reason: &str) -> Result<Tenant, Fault> {
-    let tenant = find(tx, ctx.tenant_id)?;
-    if tenant.status == Status::Closed && status != Status::Closed {
-        return Err(closed());
+pub fn set_status(
+    tx: &mut Tx<'_>,
+    ctx: &mut Ctx,
+    status: Status,
+    reason: &str,
+) -> Result<(Tenant, Tenant), Fault> {
+    let before = lock(tx, ctx.tenant_id)?;
+    if before.status == Status::Closed && status != Status::Closed {
+        return Err(Fault::conflict("The tenant is closed for good. Create a new one."));
     }
-    // It was read without a lock: somebody else may have closed it since.
-    if !store::set_status(tx, ctx, status, reason)? {
-        return Err(closed());
-    }
-    ctx.change(tenant.status.name(), status.name());
-    Ok(Tenant { status, ..tenant })
+    store::set_status(tx, ctx, status, reason)?;
+    ctx.change(before.status.name(), status.name());
+    let after = Tenant { status, ..before.clone() };
+    Ok((before, after))
+}
+
+/// The tenant's row, which nobody else changes until the transaction ends. Its gate stays open.
+fn lock(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Tenant, Fault> {
+    store::lock(tx, tenant_id)?.ok_or_else(|| Fault::not_found("tenant"))
 }
 
 /// Approves a tenant for live keys. Approving again changes nothing.
@@ -141,10 +150,6 @@ pub fn approve_live(tx: &mut Tx<'_>, ctx: &mut Ctx) -> Result<Tenant, Fault> {
     let after = find(tx, ctx.tenant_id)?;
     ctx.change(format!("{:?}", before.live_approved_at), format!("{:?}", after.live_approved_at));
     Ok(after)
-}
-
-fn closed() -> Fault {
-    Fault::conflict("The tenant is closed for good. Create a new one.")
 }
 
 /// Whether a tenant is there and active.

@@ -9,11 +9,13 @@ const INSERT: &str = "INSERT INTO tenant (tenant_id, parent_tenant_id, name, sta
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const FIND: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us FROM tenant \
     WHERE tenant_id = ?1";
+const LOCK: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us FROM tenant \
+    WHERE tenant_id = ?1 FOR UPDATE";
 const LIST: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live_approved_at_us, created_at_us FROM tenant \
     WHERE tenant_id > ?1 ORDER BY tenant_id LIMIT ?2";
 const STATUS: &str = "SELECT status FROM tenant WHERE tenant_id = ?1";
 const SET_STATUS: &str = "UPDATE tenant SET status = ?2, status_reason = ?3, closed_at_us = COALESCE(closed_at_us, ?4) \
-    WHERE tenant_id = ?1 AND (status <> 'closed' OR ?2 = 'closed')";
+    WHERE tenant_id = ?1";
 const APPROVE_LIVE: &str =
     "UPDATE tenant SET live_approved_at_us = ?2 WHERE tenant_id = ?1 AND live_approved_at_us IS NULL";
 const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUES (?1, ?2, 0)";
@@ -32,6 +34,7 @@ const ACTIVATE_SECRET: &str = "INSERT INTO secret_activation (kind, version, act
 pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND,
+    LOCK,
     LIST,
     STATUS,
     SET_STATUS,
@@ -67,6 +70,10 @@ pub(super) fn find(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Tenant
     Ok(tx.opt(FIND, args![tenant_id], tenant)?)
 }
 
+pub(super) fn lock(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Tenant>, Fault> {
+    Ok(tx.opt(LOCK, args![tenant_id], tenant)?)
+}
+
 pub(super) fn list(tx: &mut Tx<'_>, after: TenantId, limit: i64) -> Result<Vec<Tenant>, Fault> {
     Ok(tx.all(LIST, args![after, limit], tenant)?)
 }
@@ -75,10 +82,10 @@ pub(super) fn status(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Stat
     Ok(tx.opt(STATUS, args![tenant_id], status_of)?)
 }
 
-/// `false` when the tenant is closed and is to be something else.
-pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: Status, reason: &str) -> Result<bool, Fault> {
+pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: Status, reason: &str) -> Result<(), Fault> {
     let closed_at = (status == Status::Closed).then_some(ctx.now);
-    Ok(tx.exec(SET_STATUS, args![ctx.tenant_id, status.name(), reason, closed_at])? == 1)
+    tx.exec(SET_STATUS, args![ctx.tenant_id, status.name(), reason, closed_at])?;
+    Ok(())
 }
 
 pub(super) fn approve_live(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Fault> {

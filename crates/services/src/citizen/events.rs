@@ -5,7 +5,7 @@ use base::{Fault, Service, Timestamp};
 use db::Tx;
 use kernel::ctx::Event;
 use kernel::settings::CREDITS_LOW_THRESHOLD;
-use kernel::spine::CreditEvent;
+use kernel::spine::{CreditEvent, Suspension};
 use kernel::{Ctx, settings};
 use serde::Serialize;
 
@@ -63,6 +63,28 @@ pub fn credit_body(event: &CreditEvent) -> String {
     })
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SuspensionBody<'a> {
+    event: &'static str,
+    business_id: String,
+    reason: &'a str,
+    timestamp: Timestamp,
+}
+
+/// The event of a suspended tenant.
+#[must_use]
+pub fn suspended(suspension: &Suspension<'_>) -> Event {
+    let kind = "business_suspended";
+    let body = SuspensionBody {
+        event: kind,
+        business_id: business_id(suspension.tenant_id),
+        reason: suspension.reason,
+        timestamp: suspension.at,
+    };
+    Event { service: Service::Citizen, kind, payload: payload(&body) }
+}
+
 /// Tells of an empty wallet where the sandbox only plays one.
 pub(super) fn emit_exhausted(tx: &mut Tx<'_>, ctx: &mut Ctx) -> Result<(), Fault> {
     let (tenant_id, environment, at, kind) = (ctx.tenant_id, ctx.environment, ctx.now, "credits_exhausted");
@@ -112,6 +134,14 @@ mod tests {
         assert_eq!(
             credit_body(&event),
             r#"{"event":"credits_low","businessId":"8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4f","balance":12,"threshold":50,"timestamp":"2026-06-02T12:30:00.000Z"}"#
+        );
+        let event = suspended(&Suspension { tenant_id, reason: "unpaid invoice", at: body.timestamp });
+        assert_eq!(
+            (event.kind, event.payload.as_str()),
+            (
+                "business_suspended",
+                r#"{"event":"business_suspended","businessId":"8b0f6f4e-4a3f-4c0e-9d0a-6f7a1c2d3e4f","reason":"unpaid invoice","timestamp":"2026-06-02T12:30:00.000Z"}"#
+            )
         );
     }
 }

@@ -20,7 +20,9 @@ use kernel::settings::Setting;
 use kernel::spine::{Call, lineage_gate};
 use kernel::usage::Source;
 
-use command::{KeyView, StatusChange, TenantView};
+use std::sync::Arc;
+
+use command::{KeyView, SetTenantStatus, StatusChange, TenantView};
 
 /// The scopes a platform key may hold.
 pub const SCOPES: &[&str] = &[
@@ -67,7 +69,8 @@ pub async fn set_tenant_status(
     change: StatusChange,
 ) -> Result<TenantView, Fault> {
     let tenant_id = call.caller.tenant_id;
-    let answer = kernel.run(call, &command::SET_TENANT_STATUS, change, command::set_tenant_status).await?;
+    let input = SetTenantStatus { change, renderers: Arc::clone(&kernel.renderers) };
+    let answer = kernel.run(call, &command::SET_TENANT_STATUS, input, command::set_tenant_status).await?;
     kernel.drain(tenant_id, tenant_id.text()).await?;
     Ok(answer.value)
 }

@@ -10,6 +10,7 @@ mod live;
 mod privacy;
 mod races;
 mod slow;
+mod suspended;
 mod verify;
 
 use std::sync::Arc;

@@ -13,8 +13,8 @@ pub use key::{
     rotate_key,
 };
 pub use tenant::{
-    ChangeSettings, OwnTenantView, StatusChange, TenantView, approve_tenant, change_settings, create_tenant,
-    read_tenant, set_tenant_status,
+    ChangeSettings, OwnTenantView, SetTenantStatus, StatusChange, TenantView, approve_tenant,
+    change_settings, create_tenant, read_tenant, set_tenant_status,
 };
 pub use wallet::{
     Grant, REFILL_BALANCE_MAX, REFILL_MAX, TransferView, WalletView, grant, read_wallet, refill, set_floor,

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use base::id::TenantId;
 use base::{Environment, Fault, Timestamp};
 use db::Tx;
 use kernel::settings::{self, Changes, Setting};
+use kernel::spine::{Renderers, tell_suspended};
 use kernel::tenancy::{self, NewTenant, Status, Tenant};
 use kernel::{Ctx, Ending};
 use serde::{Deserialize, Serialize};
@@ -65,14 +68,25 @@ pub struct StatusChange {
     pub reason: String,
 }
 
+/// The change, and how the services tell of it.
+#[derive(Debug)]
+pub struct SetTenantStatus {
+    pub change: StatusChange,
+    pub renderers: Arc<Renderers>,
+}
+
 pub fn set_tenant_status(
     tx: &mut Tx<'_>,
     ctx: &mut Ctx,
-    change: &StatusChange,
+    SetTenantStatus { change, renderers }: &SetTenantStatus,
 ) -> Result<Ending<TenantView>, Fault> {
     ctx.target(ctx.tenant_id.text());
     ctx.note(change.reason.clone());
-    Ok(Ending::Done(tenancy::set_status(tx, ctx, change.status, &change.reason)?.into()))
+    let (before, after) = tenancy::set_status(tx, ctx, change.status, &change.reason)?;
+    if after.status == Status::Suspended && before.status != Status::Suspended {
+        tell_suspended(tx, ctx, renderers, &change.reason)?;
+    }
+    Ok(Ending::Done(after.into()))
 }
 
 /// From now on the tenant may have live keys.
