@@ -56,17 +56,20 @@ impl App {
             Some(settings) => registry::connector(settings, &kernel)?.outside(),
             None => Outside::default(),
         };
-        let mut app = Self::over(kernel, settings)?;
-        let settings = citizen::Settings { charges_not_found: config.citizen_charges_not_found };
-        app.citizen = Citizen::new(&app.kernel, settings, outside);
-        Ok(app)
+        let citizen = citizen::Settings { charges_not_found: config.citizen_charges_not_found };
+        Self::over(kernel, settings, citizen, outside)
     }
 
     /// The same over a kernel that is there already: for tests.
     ///
     /// # Errors
     /// A pepper that this process lacks; a database failure.
-    pub fn over(kernel: Kernel, settings: EdgeSettings) -> Result<Self, Fault> {
+    pub fn over(
+        kernel: Kernel,
+        settings: EdgeSettings,
+        citizen: citizen::Settings,
+        outside: Outside,
+    ) -> Result<Self, Fault> {
         let kernel = kernel.with_renderers(services::renderers());
         let secrets = Arc::clone(&kernel.secrets);
         kernel
@@ -77,7 +80,7 @@ impl App {
             kernel.secrets.activate_pepper(version)?;
         }
         Ok(Self {
-            citizen: Citizen::new(&kernel, citizen::Settings::default(), Outside::default()),
+            citizen: Citizen::new(&kernel, citizen, outside),
             quota: Quota::new(&kernel),
             kernel,
             settings,
