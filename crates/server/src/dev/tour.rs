@@ -174,6 +174,14 @@ fn platform(public: &str, demo: &demo::Shown) -> Vec<Stop> {
             &demo.platform.live,
             None,
         ),
+        stop(
+            public,
+            "platform: what was called, and what came of it",
+            "By the hour or day, made of the rows that the calls left: this tour's calls are counted already.",
+            (Method::GET, "/platform/v1/usage?bucket=day"),
+            &demo.platform.live,
+            None,
+        ),
     ]
 }
 

@@ -79,3 +79,50 @@ fn a_stop_is_seen_at_ready_while_a_call_under_way_is_still_answered() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(server.terminate().unwrap().success());
 }
+
+#[test]
+fn the_tour_of_dev_shows_every_service_and_what_its_own_calls_came_to() {
+    let database = postgres::for_test();
+    let databases = [None, database.as_ref().map(it::postgres::Database::url)];
+    for database in
+        databases.into_iter().enumerate().filter_map(|(at, url)| (at == 0 || url.is_some()).then_some(url))
+    {
+        let folder = Folder::new().unwrap();
+        let (said, log) = (folder.path().join("tour.txt"), folder.path().join("tour.log"));
+        let mut command = Cli::new(&folder.path().join("data")).command("dev --port 0");
+        command.args(database.iter().flat_map(|url| ["--database", url]));
+        let (stdout, stderr) = (fs::File::create(&said).unwrap(), fs::File::create(&log).unwrap());
+        let mut serving = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().unwrap();
+        let tour = wait::until("the end of the tour", LIMIT, || {
+            let tour = fs::read_to_string(&said)?;
+            assert!(serving.try_wait()?.is_none(), "{tour}{}", fs::read_to_string(&log)?);
+            Ok(tour.contains("Stop with Ctrl-C").then_some(tour))
+        });
+        signal(serving.id(), "TERM").unwrap();
+        let tour = tour.unwrap();
+        let answer = |path: &str| {
+            let stop = tour
+                .split("\n  curl ")
+                .find(|stop| stop.contains(path))
+                .unwrap_or_else(|| panic!("{path}: {tour}"));
+            let lines: Vec<&str> = stop.lines().map(str::trim).collect();
+            lines
+                .into_iter()
+                .find(|line| line.as_bytes().first().is_some_and(u8::is_ascii_digit))
+                .unwrap()
+                .to_owned()
+        };
+        for path in
+            ["/v1/verify'", "/v1/tokens/verify'", "/api/v1/verify/citizen'", "/operator/v1/ledger/check'"]
+        {
+            assert!(answer(path).starts_with("200 "), "{path}: {tour}");
+        }
+        let usage = answer("/platform/v1/usage");
+        for counted in
+            ["200 ", r#""service":"quota","outcome":"passed""#, r#""service":"citizen","outcome":"verified""#]
+        {
+            assert!(usage.contains(counted), "{usage}");
+        }
+        assert!(wait::until("it to stop", LIMIT, || Ok(serving.try_wait()?)).unwrap().success());
+    }
+}
