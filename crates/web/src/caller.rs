@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -40,6 +41,8 @@ pub struct Guard {
     pub kinds: &'static [KeyKind],
     /// Requests a minute per key lineage unless key or operator say otherwise; 0: no limit.
     pub rate_limit_per_minute: u32,
+    /// How long an Idempotency-Key of this service may be.
+    pub idempotency_key_length: RangeInclusive<usize>,
 }
 
 /// The scopes that each method of a path needs.
@@ -138,10 +141,11 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Fault> {
 ///
 /// # Errors
 /// [`Code::Invalid`] for two headers, or a length or characters that no key may have.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<Secret>, Fault> {
+pub fn idempotency_key(headers: &HeaderMap, length: &RangeInclusive<usize>) -> Result<Option<Secret>, Fault> {
     let wrong = || {
-        let length = idempotency::KEY_LENGTH_MAX;
-        Fault::invalid("Idempotency-Key", format!("must be one header of 1 to {length} printable characters"))
+        let (min, max) = (length.start(), length.end());
+        let rule = format!("must be one header of {min} to {max} printable characters");
+        Fault::invalid("Idempotency-Key", rule)
     };
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -150,8 +154,8 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<Secret>, Fault> {
     }
     let text = value.to_str().map_err(|_| wrong())?.trim();
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    let is_well_formed = (1..=idempotency::KEY_LENGTH_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let is_well_formed =
+        length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if is_well_formed { Ok(Some(Secret::new(text.to_owned()))) } else { Err(wrong()) }
 }
 
@@ -238,7 +242,11 @@ async fn caller_of(guard: &Guard, scopes: &Scopes, key: Key, parts: &Parts) -> R
         },
         meta: meta.clone(),
         target: format!("{} {}", parts.method, parts.uri.path()),
-        idempotency_key: if is_write { idempotency_key(&parts.headers)? } else { None },
+        idempotency_key: if is_write {
+            idempotency_key(&parts.headers, &guard.idempotency_key_length)?
+        } else {
+            None
+        },
     })
 }
 

@@ -8,6 +8,8 @@
 mod in_flight;
 mod store;
 
+use std::ops::RangeInclusive;
+
 use base::id::{HoldId, TenantId};
 use base::{Code, Fault, Timestamp};
 use db::Tx;
@@ -19,8 +21,8 @@ pub use store::STATEMENTS;
 
 /// How long a reply is kept.
 pub const KEEP_SECONDS: i64 = 24 * 60 * 60;
-/// The longest raw key of any service.
-pub const KEY_LENGTH_MAX: usize = 255;
+/// How long a raw key may be where the service does not say otherwise.
+pub const KEY_LENGTH: RangeInclusive<usize> = 1..=255;
 
 /// SHA-256 of the parsed request, its route and API version.
 pub type Fingerprint = [u8; 32];

@@ -9,6 +9,7 @@ use base::id::TenantId;
 use base::{Code, Environment, Fault, Secret, Service};
 use http::HeaderMap;
 use http::request::Parts;
+use kernel::idempotency::KEY_LENGTH;
 use kernel::secrets::is_equal;
 use kernel::spine::Call;
 use kernel::{Actor, Caller, Kernel};
@@ -61,7 +62,7 @@ impl Guard {
             name: name(&parts.headers)?,
             meta: meta.cloned().ok_or_else(|| Fault::internal("the router is served without its edge"))?,
             target: format!("{} {}", parts.method, parts.uri.path()),
-            idempotency_key: idempotency_key(&parts.headers)?,
+            idempotency_key: idempotency_key(&parts.headers, &KEY_LENGTH)?,
         })
     }
 }

@@ -7,6 +7,8 @@ mod query;
 mod verifications;
 mod verify;
 
+use std::ops::RangeInclusive;
+
 use base::{KeyKind, Service};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -36,6 +38,7 @@ const ABOUT: About = About {
 
 /// Requests a minute per key lineage.
 const RATE_LIMIT_PER_MINUTE: u32 = 60;
+const IDEMPOTENCY_KEY_LENGTH: RangeInclusive<usize> = 8..=128;
 
 /// Routes, document and dialect of the service.
 pub fn api(citizen: Citizen) -> Api {
@@ -44,6 +47,7 @@ pub fn api(citizen: Citizen) -> Api {
         service: Service::Citizen,
         kinds: &[KeyKind::Secret],
         rate_limit_per_minute: RATE_LIMIT_PER_MINUTE,
+        idempotency_key_length: IDEMPOTENCY_KEY_LENGTH,
     };
     described(|handlers| guard.routes(handlers)).with_state(citizen)
 }

@@ -2,7 +2,6 @@ use axum::extract::State;
 use axum::response::Response;
 use base::Fault;
 use http::{HeaderName, HeaderValue, StatusCode};
-use kernel::spine::Call;
 use utoipa::ToSchema;
 use web::json::{Document, both, inside};
 use web::{Failure, Json, reply};
@@ -18,7 +17,6 @@ use crate::citizen::model::{
 use crate::citizen::view::VerifiedView;
 
 const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
-const IDEMPOTENCY_KEY_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
 #[derive(ToSchema)]
 #[schema(as = Question, rename_all = "camelCase")]
@@ -90,7 +88,6 @@ pub(super) async fn verify(
 ) -> Result<Response, Failure> {
     let question = question(&document)?;
     let call = caller.call("/api/v1/verify/citizen", &document);
-    ensure_key_length(&call)?;
     let outside = citizen.outside.clone();
     let input = Verify {
         question,
@@ -109,15 +106,6 @@ pub(super) async fn verify(
     let mut response = reply::json(StatusCode::OK, &answer.value.repeated());
     response.headers_mut().insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));
     Ok(response)
-}
-
-fn ensure_key_length(call: &Call) -> Result<(), Fault> {
-    match &call.idempotency_key {
-        Some(key) if !IDEMPOTENCY_KEY_LENGTH.contains(&key.expose().len()) => {
-            Err(Fault::invalid("Idempotency-Key", "must have 8 to 128 characters"))
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 fn question(document: &Document) -> Result<Question, Fault> {

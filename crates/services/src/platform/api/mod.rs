@@ -6,6 +6,7 @@ mod usage;
 mod wallet;
 
 use base::{KeyKind, Service};
+use kernel::idempotency;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use web::{About, Api, Guard, Handlers, Owned, problem, routes};
 
@@ -34,6 +35,7 @@ pub fn api(platform: Platform) -> Api {
         service: Service::Platform,
         kinds: &[KeyKind::Secret],
         rate_limit_per_minute: RATE_LIMIT_PER_MINUTE,
+        idempotency_key_length: idempotency::KEY_LENGTH,
     };
     described(|handlers| guard.routes(handlers)).with_state(platform)
 }

@@ -10,6 +10,7 @@ mod usage;
 mod verify;
 
 use base::{KeyKind, Service};
+use kernel::idempotency;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use web::{About, Api, Guard, Handlers, Owned, routes};
@@ -38,6 +39,7 @@ pub fn api(quota: Quota) -> Api {
         service: Service::Quota,
         kinds: &[KeyKind::Admin],
         rate_limit_per_minute: 0,
+        idempotency_key_length: idempotency::KEY_LENGTH,
     };
     described(|handlers| guard.routes(handlers)).with_state(quota)
 }

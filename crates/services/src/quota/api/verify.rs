@@ -5,6 +5,7 @@ use axum::extract::{FromRequestParts, RawQuery, Request, State};
 use axum::response::Response;
 use base::{Code, Fault};
 use http::{HeaderMap, StatusCode};
+use kernel::idempotency::KEY_LENGTH;
 use serde::Serialize;
 use utoipa::ToSchema;
 use web::body::{BodyLimits, read_json};
@@ -104,7 +105,7 @@ async fn read_ask(
     let document = read_json(headers, body, limits).await?;
     let count = document.integer_or("count", 1..=COUNT_MAX, 1)?;
     // End-users' headers are passed through: elsewhere a pinned key would mean never to pay.
-    let idempotency_key = if token.is_idempotent { idempotency_key(headers)? } else { None };
+    let idempotency_key = if token.is_idempotent { idempotency_key(headers, &KEY_LENGTH)? } else { None };
     Ok(Ask {
         token: Arc::clone(token),
         count,
