@@ -2,10 +2,12 @@
 //!
 //! Kinds: `pepper` (MACs of credentials and of Idempotency-Keys), `reply` (sealing of saved replies),
 //! `development` (the keys that `attestry dev` prints), `operator` (the operator API's token), `personal` (the keys
-//! under which personal data is sealed, and the MACs by which it is found).
+//! under which personal data is sealed, and the MACs by which it is found), `audit` and `webhook` (seeds of the
+//! Ed25519 keys that sign the audit log's checkpoints and what is delivered; their public halves are published).
 //! Each has numbered versions; the highest activated one makes new MACs, older ones still recognise theirs.
 
 mod seal;
+mod signing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::ctx::Random;
 
 pub use seal::{open, seal};
+pub use signing::SigningKey;
 
 pub const SECRET_LENGTH: usize = 32;
 
@@ -35,6 +38,12 @@ pub struct SecretsFile {
     /// Files of before there was personal data lack it: see [`Self::complete`].
     #[serde(default)]
     pub personal: BTreeMap<String, String>,
+    /// As `personal`.
+    #[serde(default)]
+    pub audit: BTreeMap<String, String>,
+    /// As `personal`.
+    #[serde(default)]
+    pub webhook: BTreeMap<String, String>,
 }
 
 impl SecretsFile {
@@ -47,17 +56,22 @@ impl SecretsFile {
             development: first_version(random),
             operator: first_version(random),
             personal: first_version(random),
+            audit: first_version(random),
+            webhook: first_version(random),
         }
     }
 
     /// Adds the kinds that an older file lacks, and says whether there were any.
     #[must_use]
     pub fn complete(&mut self, random: &Random) -> bool {
-        if !self.personal.is_empty() {
-            return false;
+        let mut is_changed = false;
+        for kind in [&mut self.personal, &mut self.audit, &mut self.webhook] {
+            if kind.is_empty() {
+                *kind = first_version(random);
+                is_changed = true;
+            }
         }
-        self.personal = first_version(random);
-        true
+        is_changed
     }
 
     /// Adds the next version of the pepper and returns its number; it is used once it is activated.
@@ -85,6 +99,8 @@ pub struct Secrets {
     development: hmac::Key,
     operator_token: Secret,
     personal: BTreeMap<u32, hmac::Key>,
+    audit: BTreeMap<u32, SigningKey>,
+    webhook: BTreeMap<u32, SigningKey>,
 }
 
 impl Secrets {
@@ -107,15 +123,44 @@ impl Secrets {
                 hex(sign(&operator, &[b"operator token"]).as_ref())
             )),
             personal: mac_keys(&file.personal, "personal")?,
+            audit: signing_keys(&file.audit, "audit")?,
+            webhook: signing_keys(&file.webhook, "webhook")?,
         })
     }
 
-    /// A MAC of each shared secret over a constant, by kind and version: equal on two nodes only if the secrets are.
+    /// What tells each shared secret from another, by kind and version, and does not tell the secret: a MAC over a
+    /// constant, or a public key. Equal on two nodes only if the secrets are.
     pub fn checks(&self) -> impl Iterator<Item = (&'static str, u32, Mac)> + '_ {
         let kinds = [("pepper", &self.peppers), ("reply", &self.replies), ("personal", &self.personal)];
-        kinds.into_iter().flat_map(|(kind, keys)| {
+        let macs = kinds.into_iter().flat_map(|(kind, keys)| {
             keys.iter().map(move |(version, key)| (kind, *version, mac(key, &[b"check", kind.as_bytes()])))
-        })
+        });
+        let pairs = [("audit", &self.audit), ("webhook", &self.webhook)];
+        macs.chain(pairs.into_iter().flat_map(|(kind, keys)| {
+            keys.iter().map(move |(version, key)| (kind, *version, key.public_key()))
+        }))
+    }
+
+    /// The key that signs checkpoints of the audit log: the newest.
+    #[must_use]
+    pub fn audit_key(&self) -> &SigningKey {
+        newest_of(&self.audit)
+    }
+
+    /// Every key that checkpoints of the audit log were ever signed with, newest first.
+    pub fn audit_keys(&self) -> impl Iterator<Item = &SigningKey> {
+        self.audit.values().rev()
+    }
+
+    /// The key that signs what webhooks deliver: the newest.
+    #[must_use]
+    pub fn webhook_key(&self) -> &SigningKey {
+        newest_of(&self.webhook)
+    }
+
+    /// Every key that deliveries were ever signed with, newest first.
+    pub fn webhook_keys(&self) -> impl Iterator<Item = &SigningKey> {
+        self.webhook.values().rev()
     }
 
     /// Makes new MACs with this version from now on.
@@ -307,6 +352,18 @@ fn mac_keys(entries: &BTreeMap<String, String>, kind: &str) -> Result<BTreeMap<u
     if keys.is_empty() { Err(broken(kind)) } else { Ok(keys) }
 }
 
+fn signing_keys(entries: &BTreeMap<String, String>, kind: &str) -> Result<BTreeMap<u32, SigningKey>, Fault> {
+    let keys: Option<BTreeMap<u32, SigningKey>> = versions(entries, kind)?
+        .into_iter()
+        .map(|(version, seed)| Some((version, SigningKey::from_seed(version, &seed)?)))
+        .collect();
+    keys.filter(|keys| !keys.is_empty()).ok_or_else(|| broken(kind))
+}
+
+fn newest_of(keys: &BTreeMap<u32, SigningKey>) -> &SigningKey {
+    keys.values().next_back().expect("the file was checked to hold a version")
+}
+
 fn newest(mut keys: BTreeMap<u32, hmac::Key>, kind: &str) -> Result<hmac::Key, Fault> {
     keys.pop_last().map(|(_, key)| key).ok_or_else(|| broken(kind))
 }
@@ -377,11 +434,33 @@ mod tests {
     fn a_file_of_before_a_kind_existed_is_completed_once_and_nothing_else_of_it_changes() {
         let random = Random::system();
         let whole = SecretsFile::generate(&random);
-        let mut older = SecretsFile { personal: BTreeMap::new(), ..whole.clone() };
-        assert!(Secrets::from_file(&older).is_err());
-        assert!(older.complete(&random) && !older.complete(&random));
-        assert_eq!((&older.pepper, &older.reply), (&whole.pepper, &whole.reply));
-        assert!(Secrets::from_file(&older).is_ok());
+        let none = BTreeMap::new;
+        let of_before = [
+            SecretsFile { personal: none(), audit: none(), webhook: none(), ..whole.clone() },
+            SecretsFile { audit: none(), webhook: none(), ..whole.clone() },
+            SecretsFile { webhook: none(), ..whole.clone() },
+        ];
+        for mut older in of_before {
+            assert!(Secrets::from_file(&older).is_err());
+            let kept = older.clone();
+            assert!(older.complete(&random) && !older.complete(&random));
+            assert_eq!((&older.pepper, &older.reply), (&whole.pepper, &whole.reply));
+            assert!(kept.personal.is_empty() || kept.personal == older.personal);
+            assert!(kept.audit.is_empty() || kept.audit == older.audit);
+            assert!(Secrets::from_file(&older).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_newest_key_signs_and_the_older_ones_are_still_told() {
+        let mut file = SecretsFile::generate(&Random::system());
+        file.audit.insert("2".to_owned(), hex(&[7; SECRET_LENGTH]));
+        let secrets = Secrets::from_file(&file).unwrap();
+        assert_eq!(secrets.audit_key().version(), 2);
+        assert_eq!(secrets.audit_keys().map(SigningKey::version).collect::<Vec<_>>(), [2, 1]);
+        assert_ne!(secrets.audit_keys().last().unwrap().public_key(), secrets.webhook_key().public_key());
+        let checks = secrets.checks().filter(|(kind, ..)| *kind == "audit");
+        assert_eq!(checks.count(), 2);
     }
 
     #[test]

@@ -113,6 +113,7 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/errors/rate_limited"),
     open("/errors/internal_error"),
     open("/errors/unavailable"),
+    open("/.well-known/attestry"),
     platform("GET", "/platform/v1/tenant", "tenant:read", About::Nothing, "", 200),
     platform("PATCH", "/platform/v1/tenant", "tenant:write", About::Nothing, r#"{"settings":{}}"#, 200),
     platform("GET", "/platform/v1/wallet", "wallet:read", About::Nothing, "", 200),

@@ -4,6 +4,7 @@ mod keys;
 mod tenant;
 mod usage;
 mod wallet;
+mod well_known;
 
 use base::{KeyKind, Service};
 use kernel::idempotency;
@@ -51,6 +52,7 @@ pub fn described(guarded: impl Fn(Handlers<Platform>) -> Handlers<Platform>) -> 
         .routes(guarded(routes!(wallet::get)))
         .routes(guarded(routes!(wallet::transfers)))
         .routes(guarded(routes!(wallet::refill)))
+        .routes(routes!(well_known::get))
         .describe(|document| {
             let scheme = HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)

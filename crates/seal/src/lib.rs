@@ -1,0 +1,6 @@
+//! What is sealed so that anyone can check it, without trusting who sealed it.
+//!
+//! Pure: no I/O, no clock, no randomness, no private keys: whoever holds one passes a function that signs.
+
+pub mod base64;
+pub mod note;
