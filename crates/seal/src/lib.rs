@@ -3,4 +3,8 @@
 //! Pure: no I/O, no clock, no randomness, no private keys: whoever holds one passes a function that signs.
 
 pub mod base64;
+pub mod checkpoint;
+pub mod merkle;
 pub mod note;
+pub mod tile;
+pub mod tree;
