@@ -31,7 +31,7 @@ const RATE_MIN: f64 = 150_000.0;
 pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "sqlite")]
     engine: Engine,
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     connections: usize,
     /// Items of each call.
     #[arg(long, default_value_t = 1000)]

@@ -23,7 +23,7 @@ pub struct Tx<'a> {
 }
 
 pub(crate) enum Session<'a> {
-    Sqlite(&'a rusqlite::Connection),
+    Sqlite(&'a rusqlite::Connection, &'a sqlite::Changes),
     Postgres(&'a mut postgres::Session),
 }
 
@@ -130,7 +130,10 @@ impl Tx<'_> {
     /// What the engine says.
     pub fn exec(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Error> {
         self.unless_failed(|session| match session {
-            Session::Sqlite(connection) => sqlite::exec(connection, sql, args),
+            Session::Sqlite(connection, changes) => {
+                changes.note(sql);
+                sqlite::exec(connection, sql, args)
+            }
             Session::Postgres(session) => session.exec(sql, args),
         })
     }
@@ -141,7 +144,7 @@ impl Tx<'_> {
     /// What the engine says.
     pub fn prepare_only(&mut self, sql: &'static str) -> Result<(), Error> {
         self.unless_failed(|session| match session {
-            Session::Sqlite(connection) => sqlite::prepare_only(connection, sql),
+            Session::Sqlite(connection, _) => sqlite::prepare_only(connection, sql),
             Session::Postgres(session) => session.prepare_only(sql),
         })
     }
@@ -149,15 +152,30 @@ impl Tx<'_> {
     #[must_use]
     pub fn engine(&self) -> Engine {
         match self.session {
-            Session::Sqlite(_) => Engine::Sqlite,
+            Session::Sqlite(..) => Engine::Sqlite,
             Session::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A number that stands for the rows of these tables as this write sees them: a later write that is given the same
+    /// number sees the same rows. `None` on PostgreSQL, where other nodes write too.
+    ///
+    /// A statement counts as a change of every table that it names, unless it begins with SELECT; so does everything
+    /// that is undone. In a read the number says nothing.
+    pub fn stamp(&mut self, tables: &[&'static str]) -> Option<u64> {
+        match &self.session {
+            Session::Sqlite(_, changes) => Some(changes.stamp(tables)),
+            Session::Postgres(_) => None,
         }
     }
 
     /// Runs statements without arguments or results; only migrations may make them up.
     pub(crate) fn batch(&mut self, sql: &str) -> Result<(), Error> {
         self.unless_failed(|session| match session {
-            Session::Sqlite(connection) => sqlite::batch(connection, sql),
+            Session::Sqlite(connection, changes) => {
+                changes.note_anything();
+                sqlite::batch(connection, sql)
+            }
             Session::Postgres(session) => session.batch(sql),
         })
     }
@@ -169,7 +187,10 @@ impl Tx<'_> {
         row: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.unless_failed(|session| match session {
-            Session::Sqlite(connection) => sqlite::each(connection, sql, args, row),
+            Session::Sqlite(connection, changes) => {
+                changes.note(sql);
+                sqlite::each(connection, sql, args, row)
+            }
             Session::Postgres(session) => session.each(sql, args, row),
         })
     }

@@ -64,4 +64,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0010_quota_management.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 11,
+        name: "transfer_kind",
+        template: include_str!("../../../migrations/0011_transfer_kind.sql"),
+        oldest_binary: 1,
+    },
 ];

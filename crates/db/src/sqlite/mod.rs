@@ -1,6 +1,8 @@
 //! SQLite: one writer with group commit, a few readers, one process.
 
+mod changes;
 mod folder;
+mod log;
 mod statement;
 mod writer;
 
@@ -19,7 +21,9 @@ use crate::queue::{Mode, Queue, Task};
 use crate::settings::{Migration, Settings};
 use crate::tx::{Failure, Session, Tx, swallowed};
 
+pub(crate) use changes::Changes;
 use folder::FolderLock;
+use log::Log;
 pub(crate) use statement::{batch, each, exec, prepare_only, value};
 use writer::Writer;
 
@@ -41,8 +45,11 @@ const COMMON_PRAGMAS: &str = "
 const WRITER_PRAGMAS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA cache_size = -32768;
-    PRAGMA wal_autocheckpoint = 16000;
     PRAGMA journal_size_limit = 67108864;
+    PRAGMA fullfsync = ON;
+    PRAGMA checkpoint_fullfsync = ON;";
+const FOLDING_PRAGMAS: &str = "
+    PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON;
     PRAGMA checkpoint_fullfsync = ON;";
 const READER_PRAGMAS: &str = "PRAGMA query_only = ON;";
@@ -110,12 +117,12 @@ impl Sqlite {
 
     fn start_threads(
         &self,
-        connection: Connection,
+        mut connection: Connection,
         folder: &Path,
         file: &Path,
         readers: usize,
     ) -> Result<Vec<JoinHandle<()>>, Fault> {
-        let mut threads = Vec::with_capacity(readers + 1);
+        let mut threads = Vec::with_capacity(readers + 2);
         for index in 0..readers {
             let reader =
                 connect(file).and_then(|reader| reader.execute_batch(READER_PRAGMAS).map(|()| reader));
@@ -123,8 +130,19 @@ impl Sqlite {
             let (queue, folder) = (Arc::clone(&self.reads), folder.to_owned());
             threads.push(start(format!("db-reader-{index}"), move || serve_reads(&reader, &queue, &folder))?);
         }
-        let writer =
-            Writer::new(connection, folder.to_owned(), Arc::clone(&self.writes), Arc::clone(&self.writable));
+        let log = Log::watch(&mut connection).map_err(|error| cannot_open(file, error))?;
+        let folding =
+            connect(file).and_then(|folding| folding.execute_batch(FOLDING_PRAGMAS).map(|()| folding));
+        let folding = folding.map_err(|error| cannot_open(file, error))?;
+        let (grown, of_log) = (Arc::clone(&log), folder.to_owned());
+        threads.push(start("db-log".into(), move || grown.serve(&folding, &of_log))?);
+        let writer = Writer::new(
+            connection,
+            folder.to_owned(),
+            Arc::clone(&self.writes),
+            log,
+            Arc::clone(&self.writable),
+        );
         threads.push(start("db-writer".into(), move || writer.serve())?);
         Ok(threads)
     }
@@ -188,13 +206,14 @@ fn make_durable(connection: &Connection, file: &Path) -> Result<(), Fault> {
 fn run_migrations(connection: &mut Connection, migrations: &'static [Migration]) -> Result<(), Fault> {
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(Error::other)?;
-    migrate::run_all(&mut Tx::new(Session::Sqlite(&transaction)), migrations)?;
+    migrate::run_all(&mut Tx::new(Session::Sqlite(&transaction, &Changes::default())), migrations)?;
     transaction.commit().map_err(|error| Error::other(error).into())
 }
 
 fn serve_reads(connection: &Connection, queue: &Queue, folder: &Path) {
+    let changes = Changes::default();
     while let Some(mut task) = queue.pop() {
-        let instead = read(connection, &mut task).unwrap_or_else(|error| {
+        let instead = read(connection, &changes, &mut task).unwrap_or_else(|error| {
             if matches!(error, Error::Connection(_)) {
                 folder::stop_unless_full(folder);
             }
@@ -204,9 +223,9 @@ fn serve_reads(connection: &Connection, queue: &Queue, folder: &Path) {
     }
 }
 
-fn read(connection: &Connection, task: &mut Task) -> Result<Option<Fault>, Error> {
+fn read(connection: &Connection, changes: &Changes, task: &mut Task) -> Result<Option<Fault>, Error> {
     exec(connection, "BEGIN", &[])?;
-    let mut tx = Tx::new(Session::Sqlite(connection));
+    let mut tx = Tx::new(Session::Sqlite(connection, changes));
     let wanted = task.job.run(&mut tx);
     let failure = tx.failure();
     if !connection.is_autocommit() {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use base::Fault;
 use rusqlite::Connection;
 
+use super::changes::Changes;
+use super::log::Log;
 use super::{folder, statement};
 use crate::error::Error;
 use crate::queue::{Queue, Task};
@@ -19,6 +21,8 @@ pub(super) struct Writer {
     connection: Connection,
     folder: PathBuf,
     queue: Arc<Queue>,
+    log: Arc<Log>,
+    changes: Changes,
     writable: Arc<AtomicBool>,
 }
 
@@ -27,9 +31,10 @@ impl Writer {
         connection: Connection,
         folder: PathBuf,
         queue: Arc<Queue>,
+        log: Arc<Log>,
         writable: Arc<AtomicBool>,
     ) -> Self {
-        Self { connection, folder, queue, writable }
+        Self { connection, folder, queue, log, changes: Changes::default(), writable }
     }
 
     /// Works until the queue is closed and empty, then folds the log into the file.
@@ -37,7 +42,9 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while self.queue.drain(&mut batch, BATCH_MAX) {
             self.run(&mut batch);
+            self.log.shorten(&self.connection, &self.folder);
         }
+        self.log.close();
         if let Err(error) = self.batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the write-ahead log stays for the next start to fold in");
         }
@@ -61,7 +68,11 @@ impl Writer {
         self.execute("BEGIN IMMEDIATE")?;
         if let [task] = batch {
             let (wanted, instead) = self.run_one(task)?;
-            self.execute(if wanted { "COMMIT" } else { "ROLLBACK" })?;
+            if wanted {
+                self.execute("COMMIT")?;
+            } else {
+                self.roll_back("ROLLBACK")?;
+            }
             return Ok(vec![instead]);
         }
         let verdicts = batch.iter_mut().map(|task| self.run_in_savepoint(task)).collect::<Result<_, _>>()?;
@@ -73,7 +84,7 @@ impl Writer {
         self.execute("SAVEPOINT command")?;
         let (wanted, instead) = self.run_one(task)?;
         if !wanted {
-            self.execute("ROLLBACK TO command")?;
+            self.roll_back("ROLLBACK TO command")?;
         }
         self.execute("RELEASE command")?;
         Ok(instead)
@@ -81,7 +92,7 @@ impl Writer {
 
     /// Whether to keep what the task did, and what to answer instead of its result.
     fn run_one(&self, task: &mut Task) -> Result<(bool, Option<Fault>), Error> {
-        let mut tx = Tx::new(Session::Sqlite(&self.connection));
+        let mut tx = Tx::new(Session::Sqlite(&self.connection, &self.changes));
         let wanted = task.job.run(&mut tx);
         match tx.failure() {
             None => Ok((wanted, None)),
@@ -133,7 +144,13 @@ impl Writer {
     }
 
     fn undo(&self) -> Result<(), Error> {
+        self.changes.note_anything();
         if self.connection.is_autocommit() { Ok(()) } else { self.execute("ROLLBACK") }
+    }
+
+    fn roll_back(&self, sql: &'static str) -> Result<(), Error> {
+        self.changes.note_anything();
+        self.execute(sql)
     }
 
     fn batch(&self, sql: &str) -> Result<(), Error> {

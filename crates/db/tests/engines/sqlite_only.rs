@@ -120,3 +120,58 @@ fn a_full_disk_answers_unavailable_loses_nothing_and_recovers() {
     db.close();
     assert_eq!(count(&fixture.open()), stored + 1);
 }
+
+#[test]
+fn a_stamp_stays_until_a_row_of_its_tables_may_have_changed() {
+    const UPDATE: &str = "UPDATE wallet SET balance = 20 WHERE tenant_id = ?1 AND id = 1";
+    let fixture = fixture();
+    let db = fixture.open();
+    let stamp = |table: &'static str| db.write_blocking(TENANT, move |tx| Ok(tx.stamp(&[table]))).unwrap();
+    let (wallet, entry) = (stamp("wallet"), stamp("entry"));
+    assert!(wallet.is_some());
+    count(&db);
+    assert_eq!(stamp("wallet"), wallet, "nobody wrote");
+
+    let after_own = db
+        .write_blocking(TENANT, |tx| {
+            insert(tx, 1)?;
+            Ok(tx.stamp(&["wallet"]))
+        })
+        .unwrap();
+    assert_ne!(after_own, wallet);
+    assert_eq!(stamp("wallet"), after_own, "what the caller wrote itself it knows");
+    assert_eq!(stamp("entry"), entry, "another table");
+
+    let undone = db
+        .write_blocking(TENANT, |tx| -> Result<(), Fault> {
+            tx.exec(UPDATE, args![TENANT])?;
+            let kept = tx.stamp(&["wallet"]);
+            Err(Fault::conflict(format!("{kept:?}")))
+        })
+        .unwrap_err();
+    assert_ne!(format!("{:?}", stamp("wallet")), undone.detail, "what was undone is not what is stored");
+    let before = stamp("wallet");
+    let panicked: Result<(), Fault> = db.write_blocking(TENANT, |_| panic!("a mistake"));
+    assert_eq!(panicked.unwrap_err().code, Code::Internal);
+    assert_ne!(stamp("wallet"), before);
+}
+
+#[test]
+fn the_log_begins_anew_while_writes_go_on() {
+    const FILL: &str = "INSERT INTO wallet (tenant_id, id, secret) VALUES (?1, ?2, ?3)";
+    const CHANGE: &str = "UPDATE wallet SET secret = ?3 WHERE tenant_id = ?1 AND id = ?2";
+    const MEGABYTE: usize = 1024 * 1024;
+    let fixture = fixture();
+    let db = fixture.open();
+    db.write_blocking(TENANT, |tx| Ok(tx.exec(FILL, args![TENANT, 1_i64, &vec![0_u8; MEGABYTE]])?)).unwrap();
+    for round in 0..160_u8 {
+        db.write_blocking(TENANT, move |tx| {
+            Ok(tx.exec(CHANGE, args![TENANT, 1_i64, &vec![round; MEGABYTE]])?)
+        })
+        .unwrap();
+    }
+    let log = fs::metadata(fixture.folder().join("attestry.db-wal")).unwrap().len();
+    assert!(log < 100 * 1024 * 1024, "160 MB were written, and the log has {log} bytes");
+    db.close();
+    assert_eq!(count(&fixture.open()), 1);
+}

@@ -7,6 +7,7 @@ mod idempotency;
 mod import;
 mod lists;
 mod management;
+mod memory;
 mod refill;
 mod rotation;
 mod secrets;

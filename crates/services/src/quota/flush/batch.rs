@@ -3,6 +3,7 @@
 //! The order of its steps is the spine's: Idempotency-Keys, locks, then reads of what may have been revoked.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use base::id::{KeyId, TenantId, TransferId};
 use base::{Code, Fault, Secret, Timestamp};
@@ -12,6 +13,7 @@ use kernel::secrets::Mac;
 use kernel::{Kernel, tenancy};
 use serde::{Deserialize, Serialize};
 
+use super::known::Known;
 use super::store::{self, Charge, States};
 use super::{Ask, alert};
 use crate::quota::model::{Book, Decision, Verdict};
@@ -25,10 +27,14 @@ pub(super) fn decide(
     kernel: &Kernel,
     tenant_id: TenantId,
     asks: &[Ask],
+    known: &Mutex<Known>,
 ) -> Result<Vec<Verdict>, Fault> {
+    let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
     let mut keyed = claim_keys(tx, kernel, tenant_id, asks)?;
     let refused_keys = enter_keys(tx, kernel, tenant_id, asks)?;
-    let States { is_tenant_active, accounts, tokens } = store::lock(tx, tenant_id, asks)?;
+    let mut states = known().take(tx);
+    let is_tenant_active = store::lock(tx, tenant_id, asks, &mut states)?;
+    let States { accounts, tokens } = states;
     let mut book = Book { now: kernel.clock.now(), is_tenant_active, accounts, tokens };
 
     let mut verdicts = Vec::with_capacity(asks.len());
@@ -68,6 +74,7 @@ pub(super) fn decide(
     }
     alert::write(tx, kernel, tenant_id, book.now, &alerts)?;
     keyed.save(tx, kernel, tenant_id)?;
+    known().keep(tx, States { accounts: book.accounts, tokens: book.tokens });
     Ok(verdicts)
 }
 

@@ -6,6 +6,7 @@
 
 mod alert;
 mod batch;
+mod known;
 mod queue;
 mod store;
 
@@ -22,6 +23,7 @@ use tokio::sync::oneshot;
 
 use super::index::Entry;
 use super::model::Verdict;
+use known::Known;
 use queue::{Answer, Queue};
 
 pub(super) use queue::Answered;
@@ -31,7 +33,7 @@ pub(super) use store::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS, STATEMENTS};
 const BATCH_MAX: usize = 1024;
 /// Asks of bulk calls of one flush, beside the single calls. The more there are, the fewer rows of accounts and pages
 /// of the log each of them writes; what they cost is the time that a single call waits for the flush before its own.
-const BULK_BATCH_MAX: usize = 4096;
+const BULK_BATCH_MAX: usize = 8192;
 /// Asks that one bulk call may have in a lane at a time.
 pub(super) const BULK_MAX: usize = 1024;
 /// Turns of the scheduler that a flush lets pass for calls that are about to come.
@@ -61,6 +63,7 @@ pub struct Flusher(Arc<Lanes>);
 struct Lanes {
     kernel: Kernel,
     lanes: Mutex<HashMap<TenantId, Arc<Lane>>>,
+    known: Arc<Mutex<Known>>,
 }
 
 /// The calls of one tenant that wait for the next flush.
@@ -68,6 +71,7 @@ struct Lanes {
 pub(super) struct Lane {
     tenant_id: TenantId,
     kernel: Kernel,
+    known: Arc<Mutex<Known>>,
     waiting: Mutex<Waiting>,
 }
 
@@ -97,7 +101,7 @@ struct Batch {
 impl Flusher {
     #[must_use]
     pub fn new(kernel: Kernel) -> Self {
-        Self(Arc::new(Lanes { kernel, lanes: Mutex::default() }))
+        Self(Arc::new(Lanes { kernel, lanes: Mutex::default(), known: Arc::default() }))
     }
 
     pub(super) fn lane(&self, tenant_id: TenantId) -> Arc<Lane> {
@@ -108,7 +112,8 @@ impl Flusher {
                 bulk: Queue::new(BULK_QUEUE_MAX),
                 is_scheduled: false,
             };
-            Arc::new(Lane { tenant_id, kernel: self.0.kernel.clone(), waiting: Mutex::new(waiting) })
+            let (kernel, known) = (self.0.kernel.clone(), Arc::clone(&self.0.known));
+            Arc::new(Lane { tenant_id, kernel, known, waiting: Mutex::new(waiting) })
         });
         Arc::clone(lane)
     }
@@ -202,7 +207,7 @@ impl Lane {
         let lane = Arc::clone(self);
         let decide = move |tx: &mut Tx<'_>| {
             let asks = lane.begin(&batch);
-            batch::decide(tx, &lane.kernel, lane.tenant_id, asks)
+            batch::decide(tx, &lane.kernel, lane.tenant_id, asks, &lane.known)
         };
         self.kernel.db.write(self.tenant_id, decide).await
     }
@@ -233,18 +238,17 @@ impl Lane {
     }
 
     /// One verdict per ask, in order. Halves what fails unexpectedly, until the bad ask stands alone.
-    async fn flush_halves(&self, batch: &Arc<Batch>) -> Answered {
+    async fn flush_halves(self: &Arc<Self>, batch: &Arc<Batch>) -> Answered {
         let calls = self.begin(batch).len();
         let mut verdicts = Vec::with_capacity(calls);
         let mut ranges = vec![calls / 2..calls, 0..calls / 2];
         while let Some(range) = ranges.pop() {
-            let (kernel, half, part) = (self.kernel.clone(), Arc::clone(batch), range.clone());
-            let tenant_id = self.tenant_id;
+            let (lane, half, part) = (Arc::clone(self), Arc::clone(batch), range.clone());
             let decide = move |tx: &mut Tx<'_>| {
                 let asks = half.asks.get().expect("the batch has begun");
-                batch::decide(tx, &kernel, tenant_id, &asks[part.clone()])
+                batch::decide(tx, &lane.kernel, lane.tenant_id, &asks[part.clone()], &lane.known)
             };
-            match self.kernel.db.write(tenant_id, decide).await {
+            match self.kernel.db.write(self.tenant_id, decide).await {
                 Ok(decided) => verdicts.extend(decided.into_iter().map(Ok)),
                 Err(fault) if fault.code == Code::Internal && range.len() > 1 => {
                     tracing::error!(?fault, calls = range.len(), "a flush failed and is halved");

@@ -26,20 +26,25 @@ pub(super) struct Charge<'a> {
     pub(super) cost: i64,
 }
 
-/// The live state of a batch's accounts and tokens, and of their tenant.
-#[derive(Default)]
+/// The live state of accounts and tokens.
+#[derive(Debug, Default)]
 pub(super) struct States {
-    pub(super) is_tenant_active: bool,
     pub(super) accounts: ById<AccountId, AccountState>,
     pub(super) tokens: ById<TokenId, TokenState>,
 }
 
 /// Enters the tenant's gate, locks the accounts in the order of their ids, and only then reads the tokens and the
 /// tenant: whoever revokes or suspends takes the same locks. Of an inactive tenant nothing is locked.
-pub(super) fn lock(tx: &mut Tx<'_>, tenant_id: TenantId, asks: &[Ask]) -> Result<States, Fault> {
+/// Adds what `states` lacks, and tells whether the tenant is active.
+pub(super) fn lock(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    asks: &[Ask],
+    states: &mut States,
+) -> Result<bool, Fault> {
     match tx.engine() {
-        Engine::Postgres => postgres::lock(tx, tenant_id, asks),
-        Engine::Sqlite => sqlite::lock(tx, tenant_id, asks),
+        Engine::Postgres => postgres::lock(tx, tenant_id, asks, states),
+        Engine::Sqlite => sqlite::lock(tx, tenant_id, asks, states),
     }
 }
 

@@ -29,7 +29,12 @@ const WRITE: &str = "WITH spent AS (UPDATE account SET balance = account.balance
 
 pub(in crate::quota) const STATEMENTS: &[&str] = &[LOCK_ACCOUNTS, READ_TOKENS, WRITE, NOTE_USES];
 
-pub(super) fn lock(tx: &mut Tx<'_>, tenant_id: TenantId, asks: &[Ask]) -> Result<States, Fault> {
+pub(super) fn lock(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    asks: &[Ask],
+    states: &mut States,
+) -> Result<bool, Fault> {
     let tenant = tenant_id.text();
     let accounts = texts(asks.iter().map(|ask| &ask.token.account_text));
     let accounts =
@@ -40,11 +45,9 @@ pub(super) fn lock(tx: &mut Tx<'_>, tenant_id: TenantId, asks: &[Ask]) -> Result
         is_tenant_active = row.str_ref(6)? == "active";
         Ok((row.id(0)?, token(row, 1)?))
     })?;
-    Ok(States {
-        is_tenant_active,
-        accounts: accounts.into_iter().collect(),
-        tokens: tokens.into_iter().collect(),
-    })
+    states.accounts.extend(accounts);
+    states.tokens.extend(tokens);
+    Ok(is_tenant_active)
 }
 
 /// Sorted and without repetition.

@@ -140,14 +140,20 @@ impl Sized {
 }
 
 /// SQLite's writer is alone: there is nothing to lock.
-pub(super) fn lock(tx: &mut Tx<'_>, tenant_id: TenantId, asks: &[Ask]) -> Result<States, Fault> {
-    let mut states = States { is_tenant_active: tenancy::is_active(tx, tenant_id)?, ..States::default() };
-    states.accounts.reserve(asks.len());
-    states.tokens.reserve(asks.len());
-    let tenant = tenant_id.text();
-    let mut tokens: Vec<&str> = asks.iter().map(|ask| ask.token.token_text.as_str()).collect();
+pub(super) fn lock(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    asks: &[Ask],
+    states: &mut States,
+) -> Result<bool, Fault> {
+    let is_tenant_active = tenancy::is_active(tx, tenant_id)?;
+    let unknown = asks.iter().filter(|ask| !states.tokens.contains_key(&ask.token.token_id));
+    let mut tokens: Vec<&str> = unknown.map(|ask| ask.token.token_text.as_str()).collect();
     tokens.sort_unstable();
     tokens.dedup();
+    states.accounts.reserve(tokens.len());
+    states.tokens.reserve(tokens.len());
+    let tenant = tenant_id.text();
     READ.for_each(&tokens, |sql, tokens| {
         let mut args = vec![Arg::from(&tenant)];
         args.extend(tokens.iter().map(|token| Arg::from(*token)));
@@ -158,7 +164,7 @@ pub(super) fn lock(tx: &mut Tx<'_>, tenant_id: TenantId, asks: &[Ask]) -> Result
         })?;
         Ok(())
     })?;
-    Ok(states)
+    Ok(is_tenant_active)
 }
 
 pub(super) fn note_use(
