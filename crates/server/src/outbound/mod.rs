@@ -128,6 +128,9 @@ pub fn permit(network: Network, uri: &Uri) -> Result<(), &'static str> {
     if authority.as_str().contains('@') {
         return Err("it must not hold a user or password");
     }
+    if authority.as_str().len() > authority.host().len() && authority.port_u16().is_none() {
+        return Err("its port must be a number up to 65535");
+    }
     match (uri.scheme_str(), network) {
         (Some("https"), _) | (Some("http"), Network::Private) => {}
         _ => return Err("it must begin with https://"),
@@ -139,6 +142,7 @@ pub fn permit(network: Network, uri: &Uri) -> Result<(), &'static str> {
         Some(ip) if network == Network::Public && !address::is_public(ip) => {
             Err("it must not lead into a private network")
         }
+        None if authority.host().starts_with('[') => Err("what stands in brackets must be an IPv6 address"),
         Some(_) | None => Ok(()),
     }
 }

@@ -1,5 +1,7 @@
 //! The guarded way out: what may be asked, and what an answer may do.
 
+mod hostile;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
