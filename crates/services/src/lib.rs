@@ -28,6 +28,9 @@ pub fn commands() -> Vec<&'static Command> {
 /// What the services declare about keys and settings.
 pub const CATALOG: platform::Catalog = platform::Catalog { scopes, settings, usage: USAGE };
 
+/// The plans a tenant may be on. The first is the one of a tenant whose plan nobody said.
+pub const PLANS: &[&str] = &["standard", citizen::command::PLAN];
+
 /// How the calls of each service are counted.
 pub const USAGE: &[&Source] = &[&citizen::usage::SOURCE, &quota::usage::SOURCE];
 

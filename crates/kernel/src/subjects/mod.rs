@@ -7,8 +7,8 @@
 
 mod store;
 
-use base::Fault;
 use base::id::TenantId;
+use base::{Fault, Timestamp};
 use db::Tx;
 
 use crate::ctx::Ctx;
@@ -55,11 +55,11 @@ pub fn open(
     Ok(key.and_then(|key| secrets::open(&key, context, sealed)))
 }
 
-/// Destroys the key of a subject. `false` when there is none.
+/// Destroys the key of a subject, and tells since when there was one; `None` when there is none.
 ///
 /// # Errors
 /// A database failure.
-pub fn erase(tx: &mut Tx<'_>, ctx: &Ctx, subject: &Mac) -> Result<bool, Fault> {
+pub fn erase(tx: &mut Tx<'_>, ctx: &Ctx, subject: &Mac) -> Result<Option<Timestamp>, Fault> {
     store::erase(tx, ctx, subject)
 }
 

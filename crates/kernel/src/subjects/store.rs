@@ -1,6 +1,6 @@
-use base::Fault;
 use base::id::TenantId;
-use db::{Tx, args};
+use base::{Fault, Timestamp};
+use db::{Row, Tx, args};
 
 use crate::ctx::Ctx;
 use crate::secrets::Mac;
@@ -16,7 +16,7 @@ const INSERT_SUBJECT_KEY: &str = "INSERT INTO subject_key (tenant_id, subject_ma
     SET wrapped_key = excluded.wrapped_key, created_at_us = excluded.created_at_us, erased_at_us = NULL \
     WHERE subject_key.wrapped_key IS NULL";
 const ERASE: &str = "UPDATE subject_key SET wrapped_key = NULL, erased_at_us = ?3 \
-    WHERE tenant_id = ?1 AND subject_mac = ?2 AND wrapped_key IS NOT NULL";
+    WHERE tenant_id = ?1 AND subject_mac = ?2 AND wrapped_key IS NOT NULL RETURNING created_at_us";
 
 pub const STATEMENTS: &[&str] =
     &[FIND_TENANT_KEY, INSERT_TENANT_KEY, FIND_SUBJECT_KEY, INSERT_SUBJECT_KEY, ERASE];
@@ -51,6 +51,7 @@ pub(super) fn insert_subject_key(
     Ok(())
 }
 
-pub(super) fn erase(tx: &mut Tx<'_>, ctx: &Ctx, subject: &Mac) -> Result<bool, Fault> {
-    Ok(tx.exec(ERASE, args![ctx.tenant_id, &subject[..], ctx.now])? == 1)
+pub(super) fn erase(tx: &mut Tx<'_>, ctx: &Ctx, subject: &Mac) -> Result<Option<Timestamp>, Fault> {
+    let made = |row: &Row<'_>| row.timestamp("created_at_us");
+    Ok(tx.opt(ERASE, args![ctx.tenant_id, &subject[..], ctx.now], made)?)
 }

@@ -135,6 +135,18 @@ pub fn set_status(
     Ok((before, after))
 }
 
+/// Puts a tenant on another plan, and gives it before and after. Which plans there are is not the kernel's to know.
+///
+/// # Errors
+/// Not found; a database failure.
+pub fn set_plan(tx: &mut Tx<'_>, ctx: &mut Ctx, plan: &str) -> Result<(Tenant, Tenant), Fault> {
+    let before = lock(tx, ctx.tenant_id)?;
+    store::set_plan(tx, ctx.tenant_id, plan)?;
+    ctx.change(before.plan.as_str(), plan);
+    let after = Tenant { plan: plan.to_owned(), ..before.clone() };
+    Ok((before, after))
+}
+
 /// The tenant's row, which nobody else changes until the transaction ends. Its gate stays open.
 fn lock(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Tenant, Fault> {
     store::lock(tx, tenant_id)?.ok_or_else(|| Fault::not_found("tenant"))

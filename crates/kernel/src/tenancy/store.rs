@@ -16,6 +16,7 @@ const LIST: &str = "SELECT tenant_id, parent_tenant_id, name, status, plan, live
 const STATUS: &str = "SELECT status FROM tenant WHERE tenant_id = ?1";
 const SET_STATUS: &str = "UPDATE tenant SET status = ?2, status_reason = ?3, closed_at_us = COALESCE(closed_at_us, ?4) \
     WHERE tenant_id = ?1";
+const SET_PLAN: &str = "UPDATE tenant SET plan = ?2 WHERE tenant_id = ?1";
 const APPROVE_LIVE: &str =
     "UPDATE tenant SET live_approved_at_us = ?2 WHERE tenant_id = ?1 AND live_approved_at_us IS NULL";
 const INSERT_GATE: &str = "INSERT INTO gate (tenant_id, subject_id, epoch) VALUES (?1, ?2, 0)";
@@ -38,6 +39,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST,
     STATUS,
     SET_STATUS,
+    SET_PLAN,
     APPROVE_LIVE,
     INSERT_GATE,
     LOCK_GATES,
@@ -85,6 +87,11 @@ pub(super) fn status(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Stat
 pub(super) fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, status: Status, reason: &str) -> Result<(), Fault> {
     let closed_at = (status == Status::Closed).then_some(ctx.now);
     tx.exec(SET_STATUS, args![ctx.tenant_id, status.name(), reason, closed_at])?;
+    Ok(())
+}
+
+pub(super) fn set_plan(tx: &mut Tx<'_>, tenant_id: TenantId, plan: &str) -> Result<(), Fault> {
+    tx.exec(SET_PLAN, args![tenant_id, plan])?;
     Ok(())
 }
 

@@ -45,7 +45,7 @@ pub fn api(app: App) -> Api {
 pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
     Api::new(ABOUT)
         .routes(guarded(routes!(tenants::list, tenants::create)))
-        .routes(guarded(routes!(tenants::get)))
+        .routes(guarded(routes!(tenants::get, tenants::change)))
         .routes(guarded(routes!(tenants::set_status)))
         .routes(guarded(routes!(tenants::approve)))
         .routes(guarded(routes!(tenants::settings, tenants::change_settings)))
@@ -72,6 +72,7 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(registry::abort)))
         .routes(guarded(routes!(citizen::list)))
         .routes(guarded(routes!(citizen::get)))
+        .routes(guarded(routes!(citizen::erase)))
         .routes(guarded(routes!(seed::seed)))
         .routes(guarded(routes!(ledger::check)))
         .routes(guarded(routes!(ledger::summary)))

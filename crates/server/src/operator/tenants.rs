@@ -42,7 +42,8 @@ pub(super) async fn create(
         tenant_id: TenantId::new(kernel.clock.now(), kernel.random.id_bits()),
         parent_tenant_id: parent,
         name: document.string("name", 1..=200)?.to_owned(),
-        plan: document.optional_string("plan", 1..=40)?.unwrap_or("standard").to_owned(),
+        plan: plan(document.optional_string("plan", 0..=usize::MAX)?.unwrap_or(services::PLANS[0]))?
+            .to_owned(),
         is_live_approved: document.boolean_or("liveApproved", false)?,
     };
     let target = Target { tenant_id: new.tenant_id, environment: Environment::Live };
@@ -61,6 +62,21 @@ pub(super) async fn get(
     let tenant_id = parse_id(&id)?;
     let tenant = app.kernel.db.read(move |tx| tenancy::find(tx, tenant_id)).await?;
     Ok(reply::json(StatusCode::OK, &TenantView::from(tenant)))
+}
+
+/// `PATCH /operator/v1/tenants/{id}`: puts a tenant on another `plan`.
+#[utoipa::path(patch, path = "/operator/v1/tenants/{id}", security(("operator" = [])), params(("id" = String, Path)), responses((status = 200, body = TenantView), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn change(
+    State(app): State<App>,
+    operator: Operator,
+    Path(id): Path<String>,
+    Json(document): Json,
+) -> Result<Response, Failure> {
+    let target = Target { tenant_id: parse_id(&id)?, environment: Environment::Live };
+    let plan = plan(document.string("plan", 0..=usize::MAX)?)?;
+    let call = operator.call(target, Service::Platform, "/operator/v1/tenants/{id}", &document);
+    let answer = app.kernel.run(call, &command::SET_PLAN, plan, command::set_plan).await?;
+    Ok(reply::json(StatusCode::OK, &answer.value))
 }
 
 /// `POST /operator/v1/tenants/{id}/status`: suspends, closes or reopens. Once answered, no charge slips past.
@@ -140,6 +156,11 @@ pub(super) async fn audit(
     let (after, limit) = (query.after()?, query.limit()?);
     let rows = app.kernel.db.read(move |tx| kernel::audit::newest(tx, tenant_id, after, limit)).await?;
     Ok(reply::json(StatusCode::OK, &json!({ "data": rows })))
+}
+
+fn plan(name: &str) -> Result<&'static str, Fault> {
+    let wrong = || Fault::invalid("plan", format!("must be one of {}", services::PLANS.join(", ")));
+    services::PLANS.iter().copied().find(|plan| *plan == name).ok_or_else(wrong)
 }
 
 fn parse_id(text: &str) -> Result<TenantId, Fault> {

@@ -13,6 +13,7 @@ use super::model::{
     Filter, Findings, NationalId, Outcome, Question, Reason, Verification, VerificationId, judge,
 };
 
+use super::erase::ERASE;
 use super::registry::imported;
 use super::sandbox::{self, Word};
 use super::store::{self, NewRow};
@@ -28,7 +29,7 @@ pub const VERIFY: Command = Command {
 };
 
 /// Every command of the service, for the generated list.
-pub const COMMANDS: &[&Command] = &[&VERIFY];
+pub const COMMANDS: &[&Command] = &[&VERIFY, &ERASE];
 
 /// The plan that the published API asks for.
 pub const PLAN: &str = "enterprise";
@@ -36,7 +37,7 @@ pub const PLAN: &str = "enterprise";
 /// When a caller should ask a registry again that was out of reach.
 const OUTAGE_RETRY_SECONDS: u32 = 5;
 /// What a sealed answer is, for its cipher.
-const ANSWER: &str = "citizen.answer";
+pub(super) const ANSWER: &str = "citizen.answer";
 
 /// A question and what it takes to answer it.
 #[derive(Debug)]

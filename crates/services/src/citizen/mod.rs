@@ -8,10 +8,12 @@
 //! Prices: 1 unit for a final result; nothing for one that is repeated from the tenant's own purchase, nor for an
 //! outage of the registry. The operator decides whether `not_found` costs anything.
 //!
-//! Absent on purpose: any use of one tenant's purchase for another, and any way to change or delete a verification.
+//! Absent on purpose: any use of one tenant's purchase for another, and any way to change or delete a verification:
+//! whoever is to be forgotten loses the key of what names the person, see [`erase`].
 
 pub mod api;
 pub mod command;
+pub mod erase;
 pub mod events;
 pub mod matching;
 pub mod model;

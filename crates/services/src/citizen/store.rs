@@ -38,8 +38,27 @@ const BOUGHT: &str = "SELECT verification_id, reason, answer_sealed FROM citizen
 const OUTAGE_SINCE: &str = "SELECT verification_id FROM citizen_verification \
     WHERE tenant_id = ?1 AND subject_mac = ?2 AND created_at_us >= ?3 AND environment = ?4 AND result = 'provider_error' LIMIT 1";
 
-pub(super) const STATEMENTS: &[&str] =
-    &[INSERT, FIND, LIST, COUNT, LIST_OF_REFERENCE, COUNT_OF_REFERENCE, NEWEST, BOUGHT, OUTAGE_SINCE];
+const COUNT_SEALED: &str = "SELECT COUNT(*) AS verifications FROM citizen_verification \
+    WHERE tenant_id = ?1 AND subject_mac = ?2 AND created_at_us >= ?3 AND answer_sealed IS NOT NULL";
+/// A repeated answer is sealed where it was bought.
+const KEPT: &str = "SELECT bought.subject_mac, bought.answer_sealed FROM citizen_verification AS given \
+    JOIN citizen_verification AS bought ON bought.tenant_id = given.tenant_id \
+    AND bought.verification_id = COALESCE(given.cached_from, given.verification_id) \
+    WHERE given.tenant_id = ?1 AND given.verification_id = ?2";
+
+pub(super) const STATEMENTS: &[&str] = &[
+    INSERT,
+    FIND,
+    LIST,
+    COUNT,
+    LIST_OF_REFERENCE,
+    COUNT_OF_REFERENCE,
+    NEWEST,
+    BOUGHT,
+    OUTAGE_SINCE,
+    COUNT_SEALED,
+    KEPT,
+];
 
 /// What a new row holds besides the question itself.
 pub(super) struct NewRow<'a> {
@@ -169,6 +188,29 @@ pub(super) fn had_outage(tx: &mut Tx<'_>, ctx: &Ctx, subject: &Mac, since: Times
         row.text("verification_id")
     })?;
     Ok(found.is_some())
+}
+
+/// How many verifications of a subject since then have something sealed.
+pub(super) fn count_sealed(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    subject: &Mac,
+    since: Timestamp,
+) -> Result<i64, Fault> {
+    Ok(tx.one(COUNT_SEALED, args![tenant_id, &subject[..], since], counted)?)
+}
+
+/// The subject of a verification, and what it said of it, sealed. `None` when it said nothing.
+pub(super) fn kept(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    id: VerificationId,
+) -> Result<Option<(Mac, Vec<u8>)>, Fault> {
+    let found = tx.opt(KEPT, args![tenant_id, id.text()], |row| {
+        let subject = Mac::try_from(row.bytes("subject_mac")?).map_err(|_| db::Error::corrupt("a MAC"))?;
+        Ok((subject, row.opt_bytes("answer_sealed")?))
+    })?;
+    Ok(found.and_then(|(subject, sealed)| Some((subject, sealed?))))
 }
 
 fn counted(row: &Row<'_>) -> Result<i64, db::Error> {

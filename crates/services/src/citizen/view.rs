@@ -46,6 +46,19 @@ pub struct VerifiedData {
 }
 
 impl VerifiedView {
+    /// Whether it says more of the person than how the verification ended.
+    #[must_use]
+    pub const fn is_personal(&self) -> bool {
+        self.citizen.is_some() || self.data.matched.is_some()
+    }
+
+    /// The same without what it says of the person, who was erased since.
+    #[must_use]
+    pub fn without_person(mut self) -> Self {
+        (self.citizen, self.data.matched) = (None, None);
+        self
+    }
+
     /// The same answer given again: free of charge.
     #[must_use]
     pub fn repeated(mut self) -> Self {

@@ -3,6 +3,7 @@
 mod cache;
 mod claims;
 mod credits;
+mod erasing;
 mod errors;
 mod idempotency;
 mod lists;
@@ -19,7 +20,7 @@ use base::Environment;
 use base::id::{RequestId, TenantId};
 use kernel::ledger::{self, wallet_id};
 use kernel::secrets::hex;
-use kernel::{Actor, Ctx, subjects};
+use kernel::{Actor, Ctx};
 use serde_json::{Value, json};
 
 use crate::fixture::{Ask, Reply, State, World, text};
@@ -130,20 +131,6 @@ async fn pay(world: &World, environment: &str, amount: i64) {
     let ask = Ask::post("/operator/v1/credits").bearer(&world.operator_token());
     let reply = ask.header("idempotency-key", &reference).json(&body).send(world.operator()).await;
     assert!(reply.status < 300, "{reply:?}");
-}
-
-/// Destroys the key of a citizen of mine.
-async fn erase(world: &World, national_id: &str) {
-    let (kernel, tenant_id): (_, TenantId) = (world.app.kernel.clone(), world.mine.parse().unwrap());
-    let subject = kernel.secrets.subject_mac("national_id", national_id);
-    let erasing = world.app.kernel.db.write(tenant_id, move |tx| {
-        let now = kernel.clock.now();
-        let request_id = RequestId::new(now, kernel.random.id_bits());
-        let actor = Actor::System { worker: "test" };
-        let ctx = Ctx::new(tenant_id, Environment::Test, actor, request_id, now, kernel.random.clone());
-        subjects::erase(tx, &ctx, &subject)
-    });
-    assert!(erasing.await.unwrap(), "there was a key to destroy");
 }
 
 /// My tenant's id as the published API writes it.

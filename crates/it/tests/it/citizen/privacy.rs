@@ -10,7 +10,6 @@ use crate::fixture::World;
 
 alone_on_both_engines! {
     a_stolen_database_yields_no_number_name_birth_date_key_or_saved_reply
-    an_erased_citizen_is_bought_anew
 }
 
 async fn a_stolen_database_yields_no_number_name_birth_date_key_or_saved_reply(world: Arc<World>) {
@@ -68,20 +67,4 @@ async fn a_stolen_database_yields_no_number_name_birth_date_key_or_saved_reply(w
 
 fn holds(stolen: &[u8], word: &str) -> bool {
     stolen.windows(word.len()).any(|window| window == word.as_bytes())
-}
-
-async fn an_erased_citizen_is_bought_anew(world: Arc<World>) {
-    let key = key(&world, "test").await;
-    let question = json!({ "nationalId": "10000000001" });
-    world.send(ask(&key, &question)).await.expect(200);
-    assert_eq!(world.send(ask(&key, &question)).await.expect(200)["cached"], true);
-    super::erase(&world, "10000000001").await;
-    // The newest answer counts, and within one instant there is no newest.
-    world.clock.advance_seconds(1);
-    let again = world.send(ask(&key, &question)).await.expect(200);
-    assert_eq!(
-        (&again["cached"], &again["citizen"]["fullName"]),
-        (&json!(false), &json!("Maxamed Cabdi Xasan"))
-    );
-    assert_eq!(world.send(ask(&key, &question)).await.expect(200)["cached"], true, "under a new key");
 }

@@ -1,9 +1,50 @@
 //! `attestry citizen`: what was verified, seen by an operator.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use it::client::Request;
 use serde_json::{Value, json};
 
-use super::{Cli, server, text};
+use super::{Cli, Said, server, text};
+
+fn with_input(cli: &Cli, line: &str, input: &str) -> Said {
+    let mut command = cli.command(line);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A call that is refused for its options does not read.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    Said::of(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_citizen_is_erased_by_a_number_that_stands_nowhere() {
+    let (_folder, launch, server) = server();
+    let (cli, tenant) = (Cli::new(&launch.data), server.tenant().to_owned());
+    let key = server.line["demo"]["citizen"]["test"].as_str().unwrap();
+    let ask =
+        Request::post("/api/v1/verify/citizen").bearer(key).json(&json!({ "nationalId": "10000000001" }));
+    assert_eq!(server.client().send(&ask).unwrap().status, 200);
+    let line = format!("citizen erase --tenant {tenant} --national-id-stdin");
+    let erased = with_input(&cli, &line, "10000000001\n");
+    assert_eq!(
+        (erased.code, erased.stdout.trim()),
+        (0, "What named *******0001 in 1 verifications is gone for good.")
+    );
+    let again = with_input(&cli, &format!("{line} --json"), "10000000001");
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(again, json!({ "nationalIdMasked": "*******0001", "erased": false, "verifications": 0 }));
+    for wrong in ["", "1000000000", "10000000001 10000000002", "1000000000x"] {
+        let refused = with_input(&cli, &line, wrong).refused(2, &["must be exactly 11 digits"]);
+        assert!(wrong.is_empty() || !refused.stderr.contains(wrong), "{refused:?}");
+    }
+    let expected = ["--national-id-stdin", "< number.txt"];
+    with_input(&cli, &format!("citizen erase --tenant {tenant}"), "").refused(2, &expected);
+    let log = std::fs::read_to_string(&launch.log).unwrap();
+    let audit = cli.ok(&format!("audit list --tenant {tenant} --json"));
+    assert!(audit.contains("citizen.subject.erase"), "{audit}");
+    assert!(!audit.contains("10000000001") && !log.contains("10000000001"), "{log}");
+}
 
 #[test]
 fn verifications_are_listed_and_shown_without_names_and_the_same_with_and_without_a_server() {

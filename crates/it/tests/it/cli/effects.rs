@@ -94,6 +94,9 @@ fn change_everything(cli: &Cli, made: &Made) {
     let shown = cli.ok(&format!("tenant settings {target}"));
     assert!(shown.lines().any(|line| line.starts_with(low) && line.ends_with(" 500")), "{shown}");
     assert!(cli.json(&format!("tenant set {target} {low}=default"))["settings"][low].is_null());
+    for plan in ["enterprise", "standard"] {
+        assert_eq!(cli.json(&format!("tenant set --tenant {tenant} --plan {plan}"))["plan"], plan);
+    }
     for (verb, status) in [("suspend", "suspended"), ("reopen", "active"), ("close", "closed")] {
         assert_eq!(cli.json(&format!("tenant {verb} {tenant} --reason why"))["status"], status);
     }

@@ -47,6 +47,15 @@ fn a_wrong_call_says_what_is_wrong_and_shows_a_right_one() {
             format!("tenant set --tenant {tenant} wallet.credits_low_threshold"),
             ["must be NAME=VALUE", "attestry tenant set"],
         ),
+        (
+            format!("tenant set --tenant {tenant} --plan gold"),
+            ["possible values: standard, enterprise", "--plan enterprise"],
+        ),
+        (
+            format!("tenant set --tenant {tenant} --environment test --plan standard"),
+            ["cannot be used with", "--plan enterprise"],
+        ),
+        (format!("tenant set --tenant {tenant}"), ["NAME=VALUE", "attestry tenant set"]),
         ("secrets activate two".to_owned(), ["'two'", "attestry secrets activate 2"]),
         ("tenant list --limit 1001".to_owned(), ["1..=1000", "attestry tenant list"]),
         (format!("tenant list --as '{}'", "x".repeat(65)), ["1 to 64 printable", "attestry tenant list"]),

@@ -13,6 +13,7 @@ on_both_engines! {
     null_resets_a_setting
     a_wrong_setting_is_named_and_nothing_is_changed
     an_operator_changes_settings_in_a_tenants_place
+    a_plan_is_changed_to_a_known_one_and_holds_at_once
 }
 
 const TENANT: &str = "/platform/v1/tenant";
@@ -115,6 +116,43 @@ async fn an_operator_changes_settings_in_a_tenants_place(world: Arc<World>) {
     let body = json!({ "tenantId": "tn_01kdvdna00e008m2jtjb6jqfym", "settings": { LOW: 7 } });
     let ask = Ask::new("PATCH", "/operator/v1/settings").bearer(&world.operator_token()).json(&body);
     ask.send(world.operator()).await.problem(404, "not_found", &[]);
+}
+
+async fn a_plan_is_changed_to_a_known_one_and_holds_at_once(world: Arc<World>) {
+    let key = world.key(&world.mine, json!({ "service": "citizen" })).await.secret;
+    let path = format!("/operator/v1/tenants/{}", world.mine);
+    let set =
+        |plan: Value| Ask::new("PATCH", &path).bearer(&world.operator_token()).json(&json!({ "plan": plan }));
+    let verified = async || world.send(Ask::get("/api/v1/verifications").bearer(&key)).await.status;
+    let before = world.state(&world.mine).await;
+    for (plan, status) in [("standard", 403), ("enterprise", 200), ("enterprise", 200)] {
+        let shown = set(json!(plan)).send(world.operator()).await.expect(200);
+        assert_eq!((&shown["plan"], verified().await), (&json!(plan), status));
+    }
+    let changed = State { audits: before.audits + 3, ..before };
+    assert_eq!(world.state(&world.mine).await, changed);
+    let rows =
+        world.operate("GET", &format!("/operator/v1/audit?tenantId={}", world.mine), Value::Null).await;
+    let rows =
+        rows["data"].as_array().unwrap().iter().filter(|row| row["action"] == "platform.tenant.set_plan");
+    let mut notes: Vec<&str> = rows.map(|row| row["note"].as_str().unwrap()).collect();
+    notes.sort_unstable();
+    let said = ["enterprise to enterprise", "enterprise to standard", "standard to enterprise"];
+    assert_eq!(notes, said);
+
+    for plan in [json!("gold"), json!(""), json!(7), Value::Null] {
+        let refused = set(plan.clone()).send(world.operator()).await.expect(400);
+        assert_eq!(refused["errors"][0]["pointer"], "#/plan", "{refused}");
+        let new = json!({ "name": "New", "plan": plan });
+        let ask = Ask::post("/operator/v1/tenants").bearer(&world.operator_token()).json(&new);
+        assert_eq!(ask.send(world.operator()).await.expect(400)["errors"][0]["pointer"], "#/plan");
+    }
+    let refused = set(json!("gold")).send(world.operator()).await.expect(400);
+    assert_eq!(refused["errors"][0]["detail"], "must be one of standard, enterprise");
+    let nobody = Ask::new("PATCH", "/operator/v1/tenants/tn_01kdvdna00e008m2jtjb6jqfym");
+    let nobody = nobody.bearer(&world.operator_token()).json(&json!({ "plan": "standard" }));
+    nobody.send(world.operator()).await.problem(404, "not_found", &[]);
+    assert_eq!(world.state(&world.mine).await, changed);
 }
 
 #[test]

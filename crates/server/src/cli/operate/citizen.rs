@@ -1,8 +1,13 @@
-use clap::Subcommand;
-use services::citizen::model::VerificationId;
+use std::io::Read;
 
-use super::{Job, get, list};
-use crate::cli::arguments::{Page, Target};
+use base::Fault;
+use base::id::TenantId;
+use clap::Subcommand;
+use serde_json::{Value, json};
+use services::citizen::model::{NationalId, VerificationId};
+
+use super::{Job, get, list, post, text};
+use crate::cli::arguments::{Page, Target, id};
 use crate::cli::show::{Columns, fields};
 
 const FIELDS: Columns = &[
@@ -29,6 +34,8 @@ const COLUMNS: Columns = &[
     ("CREDITS", "creditsUsed"),
 ];
 
+const INPUT_BYTES_MAX: u64 = 64;
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Verb {
     /// List the verifications of a tenant's environment, newest first, without names
@@ -52,11 +59,25 @@ pub(in crate::cli) enum Verb {
         #[command(flatten)]
         target: Target,
     },
+    /// Destroy what a tenant keeps of a citizen; its verifications stay, without what names the person
+    #[command(
+        after_help = "Example:\n  attestry citizen erase --tenant tn_01kdvdna00e008m2jtjb6jqfym --national-id-stdin < number.txt"
+    )]
+    Erase {
+        /// The tenant: tn_…; both of its environments forget
+        #[arg(long, env = "ATTESTRY_TENANT", hide_env = true, value_name = "ID", value_parser = id::<TenantId>)]
+        tenant: TenantId,
+        /// Read the national number from standard input, so that it stands in no list of processes
+        #[arg(long, required = true)]
+        national_id_stdin: bool,
+    },
 }
 
 impl Verb {
-    pub(super) fn job(self) -> Job {
-        match self {
+    /// # Errors
+    /// A number that cannot be read from standard input.
+    pub(super) fn job(self) -> Result<Job, Fault> {
+        Ok(match self {
             Self::List { target, page } => {
                 let ask = get(format!("/operator/v1/verifications?{}&{}", target.query(), page.query()));
                 let empty =
@@ -67,7 +88,29 @@ impl Verb {
                 let ask = get(format!("/operator/v1/verifications/{id}?{}", target.query()));
                 Job::new(ask, |body| fields(body, FIELDS))
             }
-        }
+            Self::Erase { tenant, .. } => {
+                let said = [("tenantId", json!(tenant)), ("nationalId", json!(national_id()?.expose()))];
+                Job::new(post("/operator/v1/citizens/erase", said), erased)
+            }
+        })
+    }
+}
+
+/// What is wrong must not quote what was read.
+fn national_id() -> Result<NationalId, Fault> {
+    let mut said = String::new();
+    let read = std::io::stdin().lock().take(INPUT_BYTES_MAX).read_to_string(&mut said);
+    read.ok()
+        .and_then(|_| NationalId::parse(said.trim()))
+        .ok_or_else(|| Fault::invalid("nationalId", "must be exactly 11 digits, alone on standard input"))
+}
+
+fn erased(body: &Value) -> String {
+    let number = text(body, "nationalIdMasked");
+    if body["erased"] == true {
+        format!("What named {number} in {} verifications is gone for good.", body["verifications"])
+    } else {
+        format!("Nothing is kept that names {number}.")
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) enum Operate {
     Token(Noun<token::Verb>),
     /// A tenant's credits: grant, show, transfers, floor
     Credit(Noun<credit::Verb>),
-    /// Verifications of citizens: list, show
+    /// Verifications of citizens: list, show, erase
     Citizen(Noun<citizen::Verb>),
     /// The registry of citizens: import, status, abort, sample
     Registry(Noun<registry::Verb>),
@@ -83,7 +83,7 @@ pub(super) fn run(config: &Config, operate: Operate) -> Result<ExitCode, Fault> 
         Operate::Account(Noun { common, verb }) => call(common, verb.job()),
         Operate::Token(Noun { common, verb }) => call(common, verb.job()?),
         Operate::Credit(Noun { common, verb }) => call(common, verb.job()),
-        Operate::Citizen(Noun { common, verb }) => call(common, verb.job()),
+        Operate::Citizen(Noun { common, verb }) => call(common, verb.job()?),
         Operate::Registry(Noun { common, verb }) => registry::run(config, &common, verb),
         Operate::Audit(Noun { common, verb }) => call(common, verb.job()),
         Operate::Ledger(Noun { common, verb }) => call(common, verb.job()),

@@ -1,5 +1,6 @@
 use base::id::TenantId;
 use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -35,8 +36,8 @@ pub(in crate::cli) enum Verb {
         /// What it is called; 1 to 200 characters
         #[arg(long)]
         name: String,
-        /// A label of yours [default: standard]
-        #[arg(long)]
+        /// What it may use [default: standard]
+        #[arg(long, value_parser = PossibleValuesParser::new(services::PLANS))]
         plan: Option<String>,
         /// The tenant that resells to this one
         #[arg(long, value_name = "ID", value_parser = id::<TenantId>)]
@@ -66,16 +67,20 @@ pub(in crate::cli) enum Verb {
         #[command(flatten)]
         target: Target,
     },
-    /// Change settings of a tenant's environment, all or none
+    /// Change settings of a tenant's environment, all or none, or put the tenant on another plan
     #[command(after_help = "Examples:\n  \
         attestry tenant set --tenant tn_01kdvdna00e008m2jtjb6jqfym wallet.credits_low_threshold=500\n  \
-        attestry tenant set --tenant tn_01kdvdna00e008m2jtjb6jqfym --environment test wallet.credits_low_threshold=default")]
+        attestry tenant set --tenant tn_01kdvdna00e008m2jtjb6jqfym --environment test wallet.credits_low_threshold=default\n  \
+        attestry tenant set --tenant tn_01kdvdna00e008m2jtjb6jqfym --plan enterprise")]
     Set {
         #[command(flatten)]
         target: Target,
         /// Settings and their new values: true, false, a number or a word; `default` resets one
-        #[arg(value_name = "NAME=VALUE", required = true, value_parser = assignment)]
+        #[arg(value_name = "NAME=VALUE", required_unless_present = "plan", value_parser = assignment)]
         assignments: Vec<(String, Value)>,
+        /// The plan of both environments; apart from settings
+        #[arg(long, conflicts_with_all = ["assignments", "environment"], value_parser = PossibleValuesParser::new(services::PLANS))]
+        plan: Option<String>,
     },
     /// Let a tenant have live keys
     #[command(after_help = "Example:\n  attestry tenant approve tn_01kdvdna00e008m2jtjb6jqfym")]
@@ -138,7 +143,13 @@ impl Verb {
             Self::Settings { target } => {
                 Job::new(get(format!("/operator/v1/settings?{}", target.query())), settings)
             }
-            Self::Set { target, assignments } => {
+            Self::Set { target, plan: Some(plan), .. } => {
+                let mut ask =
+                    post(format!("/operator/v1/tenants/{}", target.tenant), [("plan", json!(plan))]);
+                ask.method = Method::PATCH;
+                Job::new(ask, shown)
+            }
+            Self::Set { target, assignments, plan: None } => {
                 let fields = [
                     ("tenantId", json!(target.tenant)),
                     ("environment", json!(target.environment)),

@@ -1,6 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use base::Fault;
+use base::id::TenantId;
 use http::{HeaderName, HeaderValue, StatusCode};
 use utoipa::ToSchema;
 use web::json::{Document, both, inside};
@@ -10,9 +11,10 @@ use super::dialect::ErrorBody;
 use super::member::Member;
 use crate::citizen::Citizen;
 use crate::citizen::command::{self, Verify};
+use crate::citizen::erase;
 use crate::citizen::model::{
     Channel, Claims, Disclose, MAX_AGE_SECONDS_DEFAULT, MAX_AGE_SECONDS_MAX, NAME_LENGTH_MAX, NationalId,
-    PURPOSE_LENGTH_MAX, Question, REFERENCE_LENGTH_MAX, is_date,
+    PURPOSE_LENGTH_MAX, Question, REFERENCE_LENGTH_MAX, VerificationId, is_date,
 };
 use crate::citizen::view::VerifiedView;
 
@@ -87,6 +89,7 @@ pub(super) async fn verify(
     Json(document): Json,
 ) -> Result<Response, Failure> {
     let question = question(&document)?;
+    let tenant_id = caller.caller.tenant_id;
     let call = caller.call("/api/v1/verify/citizen", &document);
     let outside = citizen.outside.clone();
     let input = Verify {
@@ -103,9 +106,27 @@ pub(super) async fn verify(
     if !answer.is_replay {
         return Ok(reply::json(StatusCode::OK, &answer.value));
     }
-    let mut response = reply::json(StatusCode::OK, &answer.value.repeated());
+    let view = repeated(&citizen, tenant_id, answer.value).await?;
+    let mut response = reply::json(StatusCode::OK, &view);
     response.headers_mut().insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));
     Ok(response)
+}
+
+/// A saved reply outlives the erasure of its citizen by up to a day, and must not bring back what was erased.
+async fn repeated(
+    citizen: &Citizen,
+    tenant_id: TenantId,
+    saved: VerifiedView,
+) -> Result<VerifiedView, Fault> {
+    let view = saved.repeated();
+    if !view.is_personal() {
+        return Ok(view);
+    }
+    let id: VerificationId =
+        view.data.id.parse().map_err(|_| Fault::internal("a saved reply without an id"))?;
+    let secrets = citizen.secrets();
+    let is_kept = citizen.kernel().db.read(move |tx| erase::is_kept(tx, tenant_id, &secrets, id)).await?;
+    Ok(if is_kept { view } else { view.without_person() })
 }
 
 fn question(document: &Document) -> Result<Question, Fault> {

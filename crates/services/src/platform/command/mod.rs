@@ -14,7 +14,7 @@ pub use key::{
 };
 pub use tenant::{
     ChangeSettings, OwnTenantView, SetTenantStatus, StatusChange, TenantView, approve_tenant,
-    change_settings, create_tenant, read_tenant, set_tenant_status,
+    change_settings, create_tenant, read_tenant, set_plan, set_tenant_status,
 };
 pub use wallet::{
     Grant, REFILL_BALANCE_MAX, REFILL_MAX, TransferView, WalletView, grant, read_wallet, refill, set_floor,
@@ -30,6 +30,7 @@ const fn tenants(name: &'static str, scope: &'static str, idempotent: Idempotent
 
 pub const CREATE_TENANT: Command = operator("platform.tenant.create", Idempotent::No);
 pub const SET_TENANT_STATUS: Command = operator("platform.tenant.set_status", Idempotent::No);
+pub const SET_PLAN: Command = operator("platform.tenant.set_plan", Idempotent::No);
 pub const APPROVE_TENANT: Command = operator("platform.tenant.approve", Idempotent::No);
 pub const CHANGE_SETTINGS: Command =
     tenants("platform.tenant.change_settings", "tenant:write", Idempotent::No);
@@ -45,6 +46,7 @@ pub const REVOKE_KEY: Command = tenants("platform.key.revoke", "keys:write", Ide
 pub const COMMANDS: &[&Command] = &[
     &CREATE_TENANT,
     &SET_TENANT_STATUS,
+    &SET_PLAN,
     &APPROVE_TENANT,
     &CHANGE_SETTINGS,
     &GRANT,

@@ -89,6 +89,14 @@ pub fn set_tenant_status(
     Ok(Ending::Done(after.into()))
 }
 
+/// Puts the tenant on a plan that the operator knows.
+pub fn set_plan(tx: &mut Tx<'_>, ctx: &mut Ctx, plan: &&str) -> Result<Ending<TenantView>, Fault> {
+    ctx.target(ctx.tenant_id.text());
+    let (before, after) = tenancy::set_plan(tx, ctx, plan)?;
+    ctx.note(format!("{} to {}", before.plan, after.plan));
+    Ok(Ending::Done(after.into()))
+}
+
 /// From now on the tenant may have live keys.
 pub fn approve_tenant(tx: &mut Tx<'_>, ctx: &mut Ctx, (): &()) -> Result<Ending<TenantView>, Fault> {
     ctx.target(ctx.tenant_id.text());
