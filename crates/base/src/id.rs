@@ -156,6 +156,10 @@ ids! {
     JobId "job_";
     /// One HTTP request or CLI call.
     RequestId "req_";
+    /// The address that a tenant's events of a service go to.
+    EndpointId "we_";
+    /// One event on its way to one endpoint.
+    DeliveryId "dlv_";
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What every service shares: tenants, keys, ledger, idempotency, limits, audit, outbox, jobs, and the spine
-//! that binds them into one transaction.
+//! What every service shares: tenants, keys, ledger, idempotency, limits, audit, outbox, webhooks, jobs, and the
+//! spine that binds them into one transaction.
 //!
 //! Synchronous inside a transaction, and without HTTP.
 //! It does not know which services exist: they bring their commands and scopes.
@@ -19,6 +19,7 @@ pub mod spine;
 pub mod subjects;
 pub mod tenancy;
 pub mod usage;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub struct Kernel {
     pub limits: Arc<limits::Limits>,
     pub(crate) in_flight: Arc<idempotency::InFlight>,
     pub renderers: Arc<spine::Renderers>,
+    pub forms: webhooks::Forms,
 }
 
 impl Kernel {
@@ -51,6 +53,7 @@ impl Kernel {
             clock,
             random,
             in_flight: Arc::default(),
+            forms: webhooks::Forms::default(),
             renderers: Arc::default(),
         }
     }
@@ -59,6 +62,12 @@ impl Kernel {
     #[must_use]
     pub fn with_renderers(self, renderers: spine::Renderers) -> Self {
         Self { renderers: Arc::new(renderers), ..self }
+    }
+
+    /// Lets services give their webhooks the form that they have published.
+    #[must_use]
+    pub fn with_forms(self, forms: webhooks::Forms) -> Self {
+        Self { forms, ..self }
     }
 }
 
@@ -79,6 +88,7 @@ pub fn statements() -> Vec<&'static str> {
         settings::STATEMENTS,
         tenancy::STATEMENTS,
         usage::STATEMENTS,
+        &webhooks::statements(),
     ]
     .concat()
 }

@@ -70,4 +70,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0011_transfer_kind.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 12,
+        name: "webhooks",
+        template: include_str!("../../../migrations/0012_webhooks.sql"),
+        oldest_binary: 1,
+    },
 ];

@@ -14,6 +14,7 @@ use services::platform::Platform;
 use services::quota::Quota;
 use services::{platform, quota};
 use utoipa::openapi::OpenApi;
+use web::destination::Network;
 use web::health::{Readiness, ReadinessCheck};
 use web::{About, Api, Edge, EdgeSettings, RequestIds, Site, docs, health, problem};
 
@@ -29,6 +30,8 @@ pub struct App {
     pub citizen: Citizen,
     pub quota: Quota,
     pub settings: EdgeSettings,
+    /// Where webhooks may go.
+    pub receivers: Network,
     is_stopping: Arc<AtomicBool>,
 }
 
@@ -57,7 +60,11 @@ impl App {
             None => Outside::default(),
         };
         let citizen = citizen::Settings { charges_not_found: config.citizen_charges_not_found };
-        Self::over(kernel, settings, citizen, outside)
+        let mut app = Self::over(kernel, settings, citizen, outside)?;
+        if config.webhooks_private {
+            app.receivers = Network::Private;
+        }
+        Ok(app)
     }
 
     /// The same over a kernel that is there already: for tests.
@@ -70,7 +77,7 @@ impl App {
         citizen: citizen::Settings,
         outside: Outside,
     ) -> Result<Self, Fault> {
-        let kernel = kernel.with_renderers(services::renderers());
+        let kernel = kernel.with_renderers(services::renderers()).with_forms(services::forms());
         let secrets = Arc::clone(&kernel.secrets);
         kernel
             .db
@@ -84,6 +91,7 @@ impl App {
             quota: Quota::new(&kernel),
             kernel,
             settings,
+            receivers: Network::Public,
             is_stopping: Arc::default(),
         })
     }
@@ -107,7 +115,7 @@ impl App {
     /// What a tenant manages about itself.
     #[must_use]
     pub fn platform(&self) -> Platform {
-        Platform { kernel: self.kernel.clone(), catalog: services::CATALOG }
+        Platform { kernel: self.kernel.clone(), catalog: services::CATALOG, receivers: self.receivers }
     }
 
     /// Whether this process lives and is ready, and nothing else.

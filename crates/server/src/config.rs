@@ -33,6 +33,8 @@ pub struct Config {
     pub body_deadline_ms: u64,
     /// Whether a citizen's number that the registry does not know costs a credit.
     pub citizen_charges_not_found: bool,
+    /// Webhooks may go to private networks and by plain http.
+    pub webhooks_private: bool,
     pub log: LogFormat,
     /// An upstream registry in place of an imported one.
     pub registry: Option<registry::Settings>,
@@ -83,6 +85,9 @@ pub struct Layer {
     /// Whether a citizen's number that the registry does not know costs a credit [default: true]
     #[arg(long, env = "ATTESTRY_CITIZEN_CHARGES_NOT_FOUND", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "BOOL")]
     pub citizen_charges_not_found: Option<bool>,
+    /// Whether webhooks may go to private networks and by plain http [default: false]
+    #[arg(long, env = "ATTESTRY_WEBHOOKS_PRIVATE", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub webhooks_private: Option<bool>,
     /// Form of the log on stderr [default: text]
     #[arg(long, env = "ATTESTRY_LOG_FORMAT", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "FORM")]
     pub log: Option<LogFormat>,
@@ -119,6 +124,7 @@ impl Layer {
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
             body_deadline_ms: self.body_deadline_ms.or(below.body_deadline_ms),
             citizen_charges_not_found: self.citizen_charges_not_found.or(below.citizen_charges_not_found),
+            webhooks_private: self.webhooks_private.or(below.webhooks_private),
             log: self.log.or(below.log),
             registry: self.registry.or(below.registry),
         }
@@ -149,6 +155,7 @@ impl Layer {
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             body_deadline_ms,
             citizen_charges_not_found: self.citizen_charges_not_found.unwrap_or(true),
+            webhooks_private: self.webhooks_private.unwrap_or(false),
             log: self.log.unwrap_or_default(),
             registry: self.registry.map(|table| table.check(environment)).transpose()?,
         })
@@ -176,6 +183,7 @@ impl Config {
             trusted_proxies: Some(self.trusted_proxies.clone()),
             body_deadline_ms: Some(self.body_deadline_ms),
             citizen_charges_not_found: Some(self.citizen_charges_not_found),
+            webhooks_private: Some(self.webhooks_private),
             log: Some(self.log),
             registry: self.registry.as_ref().map(|settings| settings.shown.clone()),
         };

@@ -12,4 +12,5 @@ pub mod operator;
 pub mod outbound;
 pub mod registry;
 pub mod secrets_file;
+pub mod webhooks;
 pub mod workers;

@@ -14,6 +14,7 @@ use web::{Site, reply};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::webhooks::{self, Webhooks};
 use crate::workers::{self, Background};
 
 /// For requests under way on the public listener when a stop begins. The three add up to the 10 s that are promised.
@@ -91,8 +92,7 @@ pub async fn run(
     stop: watch::Receiver<bool>,
     background: Background,
 ) {
-    let background =
-        tokio::spawn(workers::run(app.kernel.clone(), metrics.clone(), background, stop.clone()));
+    let background = tokio::spawn(in_background(app.clone(), metrics.clone(), background, stop.clone()));
     let (drained, is_drained) = watch::channel(false);
     let public = async {
         let limits = drained_within(PUBLIC_DRAIN_MAX);
@@ -115,6 +115,28 @@ pub async fn run(
     close(app).await;
 }
 
+/// Sweeps and delivers, until `stop` says so.
+async fn in_background(
+    app: App,
+    metrics: PrometheusHandle,
+    background: Background,
+    stop: watch::Receiver<bool>,
+) {
+    let sweeping = workers::run(app.kernel.clone(), metrics, background, stop.clone());
+    if background == Background::Elsewhere {
+        return sweeping.await;
+    }
+    match Webhooks::new(app.kernel.clone(), app.receivers) {
+        Ok(webhooks) => {
+            tokio::join!(sweeping, webhooks::run(webhooks, stop));
+        }
+        Err(fault) => {
+            tracing::error!(?fault, "webhooks cannot be delivered");
+            sweeping.await;
+        }
+    }
+}
+
 fn drained_within(shutdown_deadline: Duration) -> ServeLimits {
     ServeLimits { shutdown_deadline, ..ServeLimits::default() }
 }
@@ -126,7 +148,7 @@ pub async fn work(
     metrics: PrometheusHandle,
     stop: watch::Receiver<bool>,
 ) {
-    let background = workers::run(app.kernel.clone(), metrics.clone(), Background::Here, stop.clone());
+    let background = in_background(app.clone(), metrics.clone(), Background::Here, stop.clone());
     match listener {
         Some(listener) => {
             let edge = app.private_edge(metrics_page(app.health_site(), metrics));

@@ -4,6 +4,7 @@
 //! `command.rs` the rules · `store.rs` SQL and row mapping.
 
 pub mod citizen;
+pub mod identity;
 pub mod platform;
 pub mod quota;
 
@@ -12,6 +13,7 @@ use kernel::Command;
 use kernel::settings::Setting;
 use kernel::spine::{Renderer, Renderers};
 use kernel::usage::Source;
+use kernel::webhooks::{Form, Forms};
 
 /// Every command of every service, for the generated list: a price change is a visible diff.
 #[must_use]
@@ -59,6 +61,15 @@ pub fn renderers() -> Renderers {
         credits: citizen::events::credit_body,
         suspension: citizen::events::suspended,
     }]
+}
+
+/// The services whose webhooks have events to choose from, and forms of their own.
+static FORMS: &[&Form] = &[&citizen::webhook::FORM, &identity::webhook::FORM, &quota::webhook::FORM];
+
+/// What each service's webhooks look like.
+#[must_use]
+pub fn forms() -> Forms {
+    Forms::new(FORMS)
 }
 
 /// Every statement of every service that runs on both engines, for the test that prepares them.

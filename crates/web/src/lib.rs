@@ -51,6 +51,7 @@
 pub mod body;
 pub mod caller;
 mod client_address;
+pub mod destination;
 pub mod dialect;
 pub mod docs;
 pub mod edge;

@@ -22,3 +22,4 @@ mod registry;
 mod sql_table;
 mod tidy;
 mod usage;
+mod webhooks;

@@ -1,9 +1,10 @@
 //! Events for a tenant's webhooks: rows that commit with the effect they tell of, or not at all.
 //!
-//! Delivery, numbering and the services' own forms build on these rows.
+//! Numbering and delivery build on these rows: see [`crate::webhooks`].
 
 mod store;
 
+use base::id::{EndpointId, EventId};
 use base::{Fault, Timestamp};
 use db::Tx;
 
@@ -16,7 +17,19 @@ pub use store::STATEMENTS;
 /// # Errors
 /// When the database fails.
 pub fn write(tx: &mut Tx<'_>, ctx: &Ctx, events: &[Event]) -> Result<(), Fault> {
-    events.iter().try_for_each(|event| store::insert(tx, ctx, event))
+    events.iter().try_for_each(|event| store::insert(tx, ctx, ctx.event_id(), event, None))
+}
+
+/// Writes an event that is for one endpoint alone.
+pub(crate) fn write_to(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    event: &Event,
+    endpoint_id: EndpointId,
+) -> Result<EventId, Fault> {
+    let event_id = ctx.event_id();
+    store::insert(tx, ctx, event_id, event, Some(endpoint_id))?;
+    Ok(event_id)
 }
 
 /// The body of Standard Webhooks, for services that publish no form of their own: `type`, `timestamp`, `data`.

@@ -1,27 +1,34 @@
 use base::Fault;
-use base::id::TenantId;
+use base::id::{EndpointId, EventId, TenantId};
 use db::{Tx, args};
 
 use crate::ctx::{Ctx, Event};
 
-const INSERT: &str = "INSERT INTO outbox (tenant_id, event_id, environment, service, kind, payload, request_id, at_us) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const INSERT: &str = "INSERT INTO outbox (tenant_id, event_id, environment, service, kind, payload, request_id, at_us, endpoint_id) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const COUNT: &str = "SELECT COUNT(*) AS events FROM outbox WHERE tenant_id = ?1 AND kind = ?2";
 
 pub const STATEMENTS: &[&str] = &[INSERT, COUNT];
 
-pub(super) fn insert(tx: &mut Tx<'_>, ctx: &Ctx, event: &Event) -> Result<(), Fault> {
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    event_id: EventId,
+    event: &Event,
+    only_for: Option<EndpointId>,
+) -> Result<(), Fault> {
     tx.exec(
         INSERT,
         args![
             ctx.tenant_id,
-            ctx.event_id(),
+            event_id,
             ctx.environment,
             event.service,
             event.kind,
             &event.payload,
             ctx.request_id,
-            ctx.now
+            ctx.now,
+            only_for
         ],
     )?;
     Ok(())

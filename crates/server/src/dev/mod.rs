@@ -9,6 +9,7 @@ mod tour;
 
 use base::Fault;
 use serde::Serialize;
+use web::destination::Network;
 
 use crate::app::App;
 use crate::config::Config;
@@ -32,7 +33,9 @@ struct Line {
 ///
 /// # Errors
 /// Whatever keeps the server from starting.
-pub async fn run(config: Config, app: App, is_quiet: bool) -> Result<(), Fault> {
+pub async fn run(config: Config, mut app: App, is_quiet: bool) -> Result<(), Fault> {
+    // A developer's receiver is on this machine.
+    app.receivers = Network::Private;
     let metrics = listen::install_metrics()?;
     let listeners = Listeners::open(&config, "--port").await?;
     let stop = listen::stop_signal()?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use super::{Network, address};
+use web::destination::{Network, is_public, port};
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -59,15 +59,6 @@ pub(super) fn tls(authorities: Option<&Path>) -> Result<TlsConnector, Fault> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// The address that a host is itself, in or without brackets.
-pub(super) fn literal(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
-}
-
-pub(super) fn port(uri: &Uri) -> u16 {
-    uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 })
-}
-
 /// The name led to no address that may be asked.
 #[derive(Debug)]
 pub(super) struct Forbidden;
@@ -102,7 +93,7 @@ impl Connector {
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let mut addresses = (self.resolve)(host.clone(), port(&uri)).await?;
         if self.network == Network::Public {
-            addresses.retain(|address| address::is_public(address.ip()));
+            addresses.retain(|address| is_public(address.ip()));
             if addresses.is_empty() {
                 return Err(Box::new(Forbidden));
             }

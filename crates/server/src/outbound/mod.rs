@@ -1,13 +1,12 @@
 //! The one way out of this process: HTTP requests to addresses that somebody else may have chosen.
 //!
-//! An address may be chosen to lead back into our own network, so on [`Network::Public`]:
+//! An address may be chosen to lead back into our own network, so on [`Network::Public`] (see [`web::destination`]):
 //! - https alone, on the ports 443 and 8443, without a user in the address;
 //! - only addresses of the public internet, checked between resolving and connecting; the address that was checked is
 //!   the one that is connected to, so a name cannot mean one host to the check and another to the connection.
 //!
 //! Everywhere: no redirects, no proxies, no cookies, nothing decompressed; a limit on time and on the answer's bytes.
 
-mod address;
 mod connector;
 
 use std::error::Error;
@@ -16,29 +15,19 @@ use std::time::Duration;
 
 use base::Fault;
 use bytes::{Bytes, BytesMut};
-use http::{Request, StatusCode, Uri};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use web::destination::{Network, PRIVATE_NETWORK, permit};
 
 pub use connector::Resolve;
 use connector::{Connector, Forbidden};
 
 const IDLE_MAX: Duration = Duration::from_secs(30);
-const IDLE_CONNECTIONS_MAX: usize = 32;
+const IDLE_CONNECTIONS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-const ADDRESS_LENGTH_MAX: usize = 2048;
-const PORTS: [u16; 2] = [443, 8443];
-
-/// Where requests may go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Network {
-    /// The public internet, by https.
-    Public,
-    /// Private networks too, and plain http: for addresses that the operator chose, and in development.
-    Private,
-}
 
 /// How long a request may take, and how much may come back.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +37,11 @@ pub struct Limits {
     pub answer_bytes_max: usize,
 }
 
-/// An answer, read to its end.
+/// An answer.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: StatusCode,
+    pub headers: HeaderMap,
     pub body: Bytes,
 }
 
@@ -106,44 +96,36 @@ impl Outbound {
     /// Why there is none. Only after [`Failure::Forbidden`] and [`Failure::Unreachable`] is it certain that nothing
     /// was sent.
     pub async fn send(&self, request: Request<Full<Bytes>>, limits: Limits) -> Result<Reply, Failure> {
+        let (reply, is_whole) = self.exchange(request, limits).await?;
+        if is_whole { Ok(reply) } else { Err(Failure::TooLarge) }
+    }
+
+    /// Sends a request and reads the beginning of its answer: what is beyond its limit is not asked for.
+    ///
+    /// # Errors
+    /// As [`Outbound::send`], but for [`Failure::TooLarge`].
+    pub async fn send_for_beginning(
+        &self,
+        request: Request<Full<Bytes>>,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        Ok(self.exchange(request, limits).await?.0)
+    }
+
+    /// The answer, and whether it is whole.
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        limits: Limits,
+    ) -> Result<(Reply, bool), Failure> {
         permit(self.network, request.uri()).map_err(Failure::Forbidden)?;
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| judged(&error))?;
             let (parts, body) = response.into_parts();
-            Ok(Reply { status: parts.status, body: read(body, limits.answer_bytes_max).await? })
+            let (body, is_whole) = read(body, limits.answer_bytes_max).await?;
+            Ok((Reply { status: parts.status, headers: parts.headers, body }, is_whole))
         };
         tokio::time::timeout(limits.deadline, exchange).await.unwrap_or(Err(Failure::TimedOut))
-    }
-}
-
-/// Whether an address may be asked, as far as its text tells.
-///
-/// # Errors
-/// Why not, for whoever chose it.
-pub fn permit(network: Network, uri: &Uri) -> Result<(), &'static str> {
-    let authority = uri.authority().ok_or("it must be a whole address like https://example.com/path")?;
-    if uri.to_string().len() > ADDRESS_LENGTH_MAX {
-        return Err("it must have at most 2048 characters");
-    }
-    if authority.as_str().contains('@') {
-        return Err("it must not hold a user or password");
-    }
-    if authority.as_str().len() > authority.host().len() && authority.port_u16().is_none() {
-        return Err("its port must be a number up to 65535");
-    }
-    match (uri.scheme_str(), network) {
-        (Some("https"), _) | (Some("http"), Network::Private) => {}
-        _ => return Err("it must begin with https://"),
-    }
-    if network == Network::Public && !PORTS.contains(&connector::port(uri)) {
-        return Err("its port must be 443 or 8443");
-    }
-    match connector::literal(authority.host()) {
-        Some(ip) if network == Network::Public && !address::is_public(ip) => {
-            Err("it must not lead into a private network")
-        }
-        None if authority.host().starts_with('[') => Err("what stands in brackets must be an IPv6 address"),
-        Some(_) | None => Ok(()),
     }
 }
 
@@ -151,21 +133,23 @@ fn judged(error: &hyper_util::client::legacy::Error) -> Failure {
     let mut source = error.source();
     while let Some(cause) = source {
         if cause.is::<Forbidden>() {
-            return Failure::Forbidden("it must not lead into a private network");
+            return Failure::Forbidden(PRIVATE_NETWORK);
         }
         source = cause.source();
     }
     if error.is_connect() { Failure::Unreachable } else { Failure::Broken }
 }
 
-async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Failure> {
+/// At most so many bytes, and whether they are all.
+async fn read(mut body: Incoming, bytes_max: usize) -> Result<(Bytes, bool), Failure> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Failure::Broken)?.into_data() else { continue };
-        if bytes.len() + data.len() > bytes_max {
-            return Err(Failure::TooLarge);
+        let room = bytes_max - bytes.len();
+        bytes.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            return Ok((bytes.freeze(), false));
         }
-        bytes.extend_from_slice(&data);
     }
-    Ok(bytes.freeze())
+    Ok((bytes.freeze(), true))
 }

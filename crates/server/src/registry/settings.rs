@@ -7,8 +7,7 @@ use base::{Fault, Secret};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::{Deserialize, Serialize};
 use services::citizen::registry::breaker::Limits;
-
-use crate::outbound::{self, Network};
+use web::destination::{Network, permit};
 
 pub(super) const NUMBER: &str = "{nationalId}";
 const TIMEOUT_MS: u64 = 2000;
@@ -222,7 +221,7 @@ fn check_url(url: &str, network: Network) -> Result<(), Fault> {
         .replace(NUMBER, "00000000000")
         .parse()
         .map_err(|_| wrong("url", "is no address: https://registry.example/citizens/{nationalId}"))?;
-    outbound::permit(network, &uri).map_err(|reason| {
+    permit(network, &uri).map_err(|reason| {
         let hint = if network == Network::Public { ", or set private_network = true" } else { "" };
         wrong("url", format!("{reason}{hint}"))
     })

@@ -22,6 +22,7 @@ pub mod sandbox;
 mod store;
 pub mod usage;
 pub mod view;
+pub mod webhook;
 
 use std::fmt;
 use std::pin::Pin;

@@ -12,6 +12,7 @@
 pub mod api;
 pub mod body;
 pub mod command;
+pub mod webhook;
 
 use base::id::KeyId;
 use base::{Fault, Service};
@@ -19,6 +20,7 @@ use kernel::Kernel;
 use kernel::settings::Setting;
 use kernel::spine::{Call, lineage_gate};
 use kernel::usage::Source;
+use web::destination::Network;
 
 use std::sync::Arc;
 
@@ -54,6 +56,8 @@ pub struct Catalog {
 pub struct Platform {
     pub kernel: Kernel,
     pub catalog: Catalog,
+    /// Where webhooks may go.
+    pub receivers: Network,
 }
 
 const UNCONFIRMED_ROTATION: &str = "The key was rotated: store the new secret. Whether calls that a replaced key had \

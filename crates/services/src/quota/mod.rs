@@ -19,6 +19,7 @@ mod index;
 pub mod model;
 mod store;
 pub mod usage;
+pub mod webhook;
 
 use std::sync::Arc;
 

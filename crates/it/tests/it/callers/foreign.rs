@@ -24,6 +24,7 @@ async fn a_foreign_object_is_answered_exactly_as_an_unknown_one_and_stays_as_it_
         },
         verification: "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9".to_owned(),
         key_id: "key_01kdvdna00e008m2jtjb6jqfym".to_owned(),
+        webhook: "we_01kdvdna00e008m2jtjb6jqfym".to_owned(),
     };
     for service in ["quota", "citizen", "platform"] {
         for (tenant, environment, theirs) in [
@@ -69,7 +70,7 @@ async fn assert_unseen(
         }
         let own = || malformed.to_owned();
         let client = Client { account: own(), token_id: own(), token: String::new() };
-        let known = Known { client, verification: own(), key_id: own() };
+        let known = Known { client, verification: own(), key_id: own(), webhook: own() };
         let reply = world.send(route.ask(&known).bearer(key)).await;
         assert_eq!(reply.essence(), unknown.essence(), "{malformed} {route:?}");
     }
@@ -90,6 +91,10 @@ fn assert_not_found(route: &Route, reply: &crate::fixture::Reply) {
         About::Key => {
             reply.problem(404, "not_found", &[]);
             assert_eq!(reply.json()["detail"], "There is no such key.");
+        }
+        About::Webhook => {
+            reply.problem(404, "not_found", &[]);
+            assert_eq!(reply.json()["detail"], "There is no such webhook.");
         }
     }
 }

@@ -86,6 +86,7 @@ struct Known {
     verification: String,
     /// The id of a key that no test uses.
     key_id: String,
+    webhook: String,
 }
 
 impl Deref for Known {
@@ -108,7 +109,21 @@ async fn known_with(world: &World, environment: &str, token: Value) -> Known {
         client: world.client_with(&world.mine, account, token).await,
         verification: verification(world, environment).await,
         key_id: world.key(&world.mine, json!({ "service": "codes", "environment": environment })).await.id,
+        webhook: webhook(world, environment).await,
     }
+}
+
+/// The id of a webhook of mine: the one that there is, because there may only be so many.
+async fn webhook(world: &World, environment: &str) -> String {
+    let body = json!({ "service": "platform", "environment": environment });
+    let key = world.key(&world.mine, body).await.secret;
+    let listed = world.send(Ask::get("/platform/v1/webhooks").bearer(&key)).await.expect(200);
+    if let Some(id) = listed["data"][0]["id"].as_str() {
+        return id.to_owned();
+    }
+    let new = json!({ "url": "https://hooks.example/", "service": "citizen" });
+    let made = world.send(Ask::post("/platform/v1/webhooks").bearer(&key).json(&new)).await.expect(201);
+    crate::fixture::text(&made, "id")
 }
 
 /// The id of a new verification of mine. Without a registry a live one is an outage, which is stored too.

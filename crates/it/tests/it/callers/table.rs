@@ -28,6 +28,7 @@ pub(super) enum About {
     Token,
     Verification,
     Key,
+    Webhook,
     /// Named in the body.
     AccountInBody,
 }
@@ -126,6 +127,37 @@ pub(super) const PUBLIC: &[Route] = &[
     platform("PATCH", "/platform/v1/keys/{id}", "keys:write", About::Key, r#"{"label":"Other"}"#, 200),
     platform("POST", "/platform/v1/keys/{id}/rotate", "keys:write", About::Key, "", 201),
     platform("DELETE", "/platform/v1/keys/{id}", "keys:write", About::Key, "", 200),
+    platform("GET", "/platform/v1/webhooks", "webhooks:read", About::Nothing, "", 200),
+    platform(
+        "POST",
+        "/platform/v1/webhooks",
+        "webhooks:write",
+        About::Nothing,
+        r#"{"url":"https://hooks.example/","service":"quota"}"#,
+        201,
+    ),
+    platform("GET", "/platform/v1/webhooks/{id}", "webhooks:read", About::Webhook, "", 200),
+    platform(
+        "PATCH",
+        "/platform/v1/webhooks/{id}",
+        "webhooks:write",
+        About::Webhook,
+        r#"{"description":"Other"}"#,
+        200,
+    ),
+    platform("POST", "/platform/v1/webhooks/{id}/rotate-secret", "webhooks:write", About::Webhook, "", 201),
+    platform("POST", "/platform/v1/webhooks/{id}/test", "webhooks:write", About::Webhook, "", 202),
+    platform(
+        "POST",
+        "/platform/v1/webhooks/{id}/replay",
+        "webhooks:write",
+        About::Webhook,
+        r#"{"since":"2026-01-01T00:00:00Z"}"#,
+        202,
+    ),
+    platform("GET", "/platform/v1/webhooks/{id}/deliveries", "webhooks:read", About::Webhook, "", 200),
+    platform("DELETE", "/platform/v1/webhooks/{id}", "webhooks:write", About::Webhook, "", 200),
+    platform("GET", "/platform/v1/events", "webhooks:read", About::Nothing, "", 200),
     Route {
         method: "POST",
         template: "/v1/verify",
@@ -234,6 +266,7 @@ impl Route {
             About::Token => self.template.replace("{id}", &known.token_id),
             About::Verification => self.template.replace("{id}", &known.verification),
             About::Key => self.template.replace("{id}", &known.key_id),
+            About::Webhook => self.template.replace("{id}", &known.webhook),
             About::Nothing | About::AccountInBody => self.template.to_owned(),
         };
         let ask = Ask::new(self.method, &path).header("idempotency-key", "the callers");

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use attestry::outbound::{Failure, Network, Outbound, Resolve};
+use attestry::outbound::{Failure, Outbound, Resolve};
 use http::Uri;
+use web::destination::Network;
 
 use super::{LIMITS, get};
 use crate::fixture::{Act, Stub};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use attestry::outbound::{Failure, Limits, Network, Outbound, Reply, Resolve, permit};
+use attestry::outbound::{Failure, Limits, Outbound, Reply, Resolve};
 use http::Request;
 use http_body_util::Full;
 use it::settings::workspace;
@@ -17,6 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use web::destination::{Network, permit};
 
 use crate::fixture::{Act, Stub};
 

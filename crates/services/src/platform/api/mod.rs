@@ -4,6 +4,7 @@ mod keys;
 mod tenant;
 mod usage;
 mod wallet;
+mod webhooks;
 mod well_known;
 
 use base::{KeyKind, Service};
@@ -53,6 +54,13 @@ pub fn described(guarded: impl Fn(Handlers<Platform>) -> Handlers<Platform>) -> 
         .routes(guarded(routes!(wallet::transfers)))
         .routes(guarded(routes!(wallet::refill)))
         .routes(routes!(well_known::get))
+        .routes(guarded(routes!(webhooks::list, webhooks::create)))
+        .routes(guarded(routes!(webhooks::get, webhooks::patch, webhooks::delete)))
+        .routes(guarded(routes!(webhooks::rotate)))
+        .routes(guarded(routes!(webhooks::test)))
+        .routes(guarded(routes!(webhooks::replay)))
+        .routes(guarded(routes!(webhooks::deliveries)))
+        .routes(guarded(routes!(webhooks::events)))
         .describe(|document| {
             let scheme = HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)

@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kernel::secrets::SigningKey;
+use kernel::webhooks::form::public_key_text;
 use seal::note::VerifierKey;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ const AUDIT_KEY_NAME: &str = "attestry";
 #[derive(Serialize, ToSchema, Debug)]
 struct PublicKeys {
     audit: AuditKeys,
+    webhooks: WebhookKeys,
 }
 
 /// Who signs the checkpoints of the audit log.
@@ -23,6 +25,14 @@ struct PublicKeys {
 struct AuditKeys {
     /// Verifier keys of signed notes (C2SP signed-note), the newest first: it signs, the others did.
     #[schema(example = json!(["attestry+2f1c9a04+AdXlX2Q0rY3bq2m0Jx0mN6l8p4b1cQeZfT7uV9wXyZa2"]))]
+    keys: Vec<String>,
+}
+
+/// Who signs what webhooks deliver.
+#[derive(Serialize, ToSchema, Debug)]
+struct WebhookKeys {
+    /// Ed25519 keys as Standard Webhooks writes them, the newest first: it makes the signatures `v1a`, the others did.
+    #[schema(example = json!(["whpk_1ep2UsEMfrXNTMVIoSbz4AmWDN1ck5BTcUKCsHBMvBw="]))]
     keys: Vec<String>,
 }
 
@@ -36,8 +46,10 @@ struct AuditKeys {
     responses((status = 200, body = PublicKeys)),
 )]
 pub(super) async fn get(State(platform): State<Platform>) -> Response {
-    let keys = platform.kernel.secrets.audit_keys().filter_map(verifier_key);
-    reply::json(StatusCode::OK, &PublicKeys { audit: AuditKeys { keys: keys.collect() } })
+    let secrets = &platform.kernel.secrets;
+    let audit = AuditKeys { keys: secrets.audit_keys().filter_map(verifier_key).collect() };
+    let webhooks = WebhookKeys { keys: secrets.webhook_keys().map(public_key_text).collect() };
+    reply::json(StatusCode::OK, &PublicKeys { audit, webhooks })
 }
 
 fn verifier_key(key: &SigningKey) -> Option<String> {

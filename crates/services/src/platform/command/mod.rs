@@ -4,6 +4,7 @@ mod key;
 mod reach;
 mod tenant;
 mod wallet;
+mod webhook;
 
 use kernel::Command;
 use kernel::spine::{Audit, Idempotent, Price, Scope};
@@ -18,6 +19,11 @@ pub use tenant::{
 };
 pub use wallet::{
     Grant, REFILL_BALANCE_MAX, REFILL_MAX, TransferView, WalletView, grant, read_wallet, refill, set_floor,
+};
+pub use webhook::{
+    AttemptView, ChangeWebhook, CreateWebhook, DeliveryView, EventView, ReplayWebhook, ReplayedView,
+    RotateWebhook, SentEventView, TestWebhook, WebhookView, change_webhook, create_webhook, delete_webhook,
+    replay_webhook, rotate_webhook, test_webhook,
 };
 
 const fn operator(name: &'static str, idempotent: Idempotent) -> Command {
@@ -41,6 +47,15 @@ pub const CREATE_KEY: Command = tenants("platform.key.create", "keys:write", Ide
 pub const CHANGE_KEY: Command = tenants("platform.key.change", "keys:write", Idempotent::No);
 pub const ROTATE_KEY: Command = tenants("platform.key.rotate", "keys:write", Idempotent::Optional);
 pub const REVOKE_KEY: Command = tenants("platform.key.revoke", "keys:write", Idempotent::No);
+pub const CREATE_WEBHOOK: Command =
+    tenants("platform.webhook.create", "webhooks:write", Idempotent::Optional);
+pub const CHANGE_WEBHOOK: Command = tenants("platform.webhook.change", "webhooks:write", Idempotent::No);
+pub const DELETE_WEBHOOK: Command = tenants("platform.webhook.delete", "webhooks:write", Idempotent::No);
+pub const ROTATE_WEBHOOK: Command =
+    tenants("platform.webhook.rotate_secret", "webhooks:write", Idempotent::Optional);
+pub const TEST_WEBHOOK: Command = tenants("platform.webhook.test", "webhooks:write", Idempotent::Optional);
+pub const REPLAY_WEBHOOK: Command =
+    tenants("platform.webhook.replay", "webhooks:write", Idempotent::Optional);
 
 /// Every command of the service, for the generated list.
 pub const COMMANDS: &[&Command] = &[
@@ -56,4 +71,10 @@ pub const COMMANDS: &[&Command] = &[
     &CHANGE_KEY,
     &ROTATE_KEY,
     &REVOKE_KEY,
+    &CREATE_WEBHOOK,
+    &CHANGE_WEBHOOK,
+    &DELETE_WEBHOOK,
+    &ROTATE_WEBHOOK,
+    &TEST_WEBHOOK,
+    &REPLAY_WEBHOOK,
 ];

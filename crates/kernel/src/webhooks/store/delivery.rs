@@ -1,0 +1,304 @@
+use std::ops::Range;
+
+use base::id::{DeliveryId, EventId};
+use base::{Fault, Timestamp};
+use db::{Row, Tx, args};
+
+use crate::webhooks::{Attempt, Delivery, Endpoint, LEASE_SECONDS, Leased, Outcome, Status};
+
+const INSERT: &str = "INSERT INTO webhook_delivery (tenant_id, endpoint_id, delivery_id, event_id, status, due_at_us, leased, fence, \
+    attempts, attempts_before, created_at_us) VALUES (?1, ?2, ?3, ?4, 'pending', ?5, 0, 0, 0, 0, ?5)";
+const UNDER_WAY: &str = "SELECT COUNT(*) FROM webhook_delivery \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND leased = 1 AND due_at_us > ?3";
+const LEASE: &str = "UPDATE webhook_delivery SET leased = 1, fence = fence + 1, due_at_us = ?4 \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id IN (SELECT due.delivery_id FROM webhook_delivery AS due \
+    WHERE due.tenant_id = ?1 AND due.endpoint_id = ?2 AND due.due_at_us <= ?3 ORDER BY due.due_at_us, due.delivery_id LIMIT ?5) \
+    RETURNING delivery_id";
+const LEASED: &str = "SELECT webhook_delivery.delivery_id, webhook_delivery.event_id, webhook_delivery.fence, webhook_delivery.attempts, \
+    webhook_delivery.attempts_before, outbox.kind, outbox.payload, outbox.request_id FROM webhook_delivery \
+    JOIN outbox ON outbox.tenant_id = ?1 AND outbox.event_id = webhook_delivery.event_id \
+    WHERE webhook_delivery.tenant_id = ?1 AND webhook_delivery.endpoint_id = ?2 AND webhook_delivery.leased = 1 \
+    AND webhook_delivery.due_at_us = ?3 ORDER BY webhook_delivery.delivery_id";
+const FIRST_LEASE_END: &str = "SELECT MIN(due_at_us) AS due_at_us FROM webhook_delivery \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND leased = 1 AND due_at_us > ?3";
+const NEXT_DUE: &str = "SELECT MIN(due_at_us) AS due_at_us FROM webhook_delivery \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND due_at_us IS NOT NULL";
+const SETTLE: &str = "UPDATE webhook_delivery SET status = ?5, leased = 0, due_at_us = ?6, ended_at_us = ?7, attempts = attempts + 1 \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ?3 AND fence = ?4 AND leased = 1";
+const INSERT_ATTEMPT: &str = "INSERT INTO webhook_attempt (tenant_id, endpoint_id, delivery_id, attempt, at_us, duration_us, http_status, \
+    error, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const LEASE_END: &str = "SELECT leased, due_at_us FROM webhook_delivery WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ?3";
+const REPLAY_ONE: &str = "UPDATE webhook_delivery SET status = 'pending', leased = 0, fence = fence + 1, due_at_us = ?4, \
+    attempts_before = attempts, ended_at_us = NULL WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ?3";
+const REPLAY_FAILED: &str = "UPDATE webhook_delivery SET status = 'pending', due_at_us = ?3, attempts_before = attempts, ended_at_us = NULL \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id IN (SELECT ended.delivery_id FROM webhook_delivery AS ended \
+    WHERE ended.tenant_id = ?1 AND ended.endpoint_id = ?2 AND ended.status = 'failed' AND ended.status <> 'delivered' \
+    AND ended.delivery_id >= ?4 AND ended.delivery_id < ?5 ORDER BY ended.delivery_id LIMIT ?6)";
+const REPLAY_ENDED: &str = "UPDATE webhook_delivery SET status = 'pending', due_at_us = ?3, attempts_before = attempts, ended_at_us = NULL \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id IN (SELECT ended.delivery_id FROM webhook_delivery AS ended \
+    WHERE ended.tenant_id = ?1 AND ended.endpoint_id = ?2 AND ended.ended_at_us IS NOT NULL \
+    AND ended.delivery_id >= ?4 AND ended.delivery_id < ?5 ORDER BY ended.delivery_id LIMIT ?6)";
+
+macro_rules! listed {
+    ($condition:literal) => {
+        concat!(
+            "SELECT d.delivery_id, d.event_id, d.status, d.due_at_us, d.attempts, d.created_at_us, d.ended_at_us, \
+             outbox.seq, outbox.kind, outbox.request_id, \
+             a.at_us, a.duration_us, a.http_status, a.error, a.answer FROM webhook_delivery AS d \
+             JOIN outbox ON outbox.tenant_id = ?1 AND outbox.event_id = d.event_id \
+             LEFT JOIN webhook_attempt AS a ON a.tenant_id = ?1 AND a.endpoint_id = ?2 AND a.delivery_id = d.delivery_id \
+             AND a.attempt = d.attempts \
+             WHERE d.tenant_id = ?1 AND d.endpoint_id = ?2 AND d.delivery_id < ?3 ",
+            $condition,
+            " ORDER BY d.delivery_id DESC LIMIT ?4"
+        )
+    };
+}
+
+const LIST: &str = listed!("");
+const LIST_DELIVERED: &str = listed!("AND d.status = 'delivered'");
+const LIST_OPEN: &str = listed!("AND d.status <> 'delivered' AND d.status IN ('pending', 'retrying')");
+// The second condition is what the index is made for; the engines do not see that the first one implies it.
+const LIST_OF: &str = listed!("AND d.status <> 'delivered' AND d.status = ?5");
+
+pub(in crate::webhooks) const STATEMENTS: &[&str] = &[
+    INSERT,
+    UNDER_WAY,
+    LEASE,
+    LEASED,
+    FIRST_LEASE_END,
+    NEXT_DUE,
+    SETTLE,
+    INSERT_ATTEMPT,
+    LEASE_END,
+    REPLAY_ONE,
+    REPLAY_FAILED,
+    REPLAY_ENDED,
+    LIST,
+    LIST_DELIVERED,
+    LIST_OPEN,
+    LIST_OF,
+];
+
+pub(in crate::webhooks) fn insert(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    delivery_id: DeliveryId,
+    event_id: EventId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    tx.exec(INSERT, args![endpoint.tenant_id, endpoint.endpoint_id, delivery_id, event_id, now])?;
+    Ok(())
+}
+
+/// How many of an endpoint's deliveries are leased.
+pub(in crate::webhooks) fn under_way(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    now: Timestamp,
+) -> Result<i64, Fault> {
+    Ok(tx.one(UNDER_WAY, args![endpoint.tenant_id, endpoint.endpoint_id, now], |row| row.int(0))?)
+}
+
+pub(in crate::webhooks) fn lease(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Leased>, Fault> {
+    let (tenant_id, endpoint_id) = (endpoint.tenant_id, endpoint.endpoint_id);
+    let until = now.plus_seconds(LEASE_SECONDS);
+    let taken: Vec<DeliveryId> =
+        tx.all(LEASE, args![tenant_id, endpoint_id, now, until, limit], |row| row.id("delivery_id"))?;
+    if taken.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut deliveries = tx.all(LEASED, args![tenant_id, endpoint_id, until], leased)?;
+    // Another worker may have leased some in the same microsecond.
+    deliveries.retain(|delivery| taken.contains(&delivery.delivery_id));
+    Ok(deliveries)
+}
+
+fn leased(row: &Row<'_>) -> Result<Leased, db::Error> {
+    let attempts = row.int("attempts")?;
+    Ok(Leased {
+        delivery_id: row.id("delivery_id")?,
+        event_id: row.id("event_id")?,
+        request_id: row.id("request_id")?,
+        kind: row.text("kind")?,
+        payload: row.text("payload")?,
+        fence: row.int("fence")?,
+        attempt: attempts + 1,
+        tries: attempts + 1 - row.int("attempts_before")?,
+    })
+}
+
+pub(in crate::webhooks) fn first_lease_end(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Fault> {
+    let args = args![endpoint.tenant_id, endpoint.endpoint_id, now];
+    Ok(tx.one(FIRST_LEASE_END, args, |row| row.opt_timestamp("due_at_us"))?)
+}
+
+/// When the first open delivery of an endpoint can be taken up.
+pub(in crate::webhooks) fn next_due(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+) -> Result<Option<Timestamp>, Fault> {
+    let args = args![endpoint.tenant_id, endpoint.endpoint_id];
+    Ok(tx.one(NEXT_DUE, args, |row| row.opt_timestamp("due_at_us"))?)
+}
+
+/// `false` when the lease went to somebody else.
+pub(in crate::webhooks) fn settle(
+    tx: &mut Tx<'_>,
+    outcome: &Outcome,
+    status: &str,
+    due_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+) -> Result<bool, Fault> {
+    let (tenant_id, endpoint_id) = (outcome.tenant_id, outcome.endpoint_id);
+    let args = args![tenant_id, endpoint_id, outcome.delivery_id, outcome.fence, status, due_at, ended_at];
+    Ok(tx.exec(SETTLE, args)? == 1)
+}
+
+pub(in crate::webhooks) fn insert_attempt(tx: &mut Tx<'_>, outcome: &Outcome) -> Result<(), Fault> {
+    tx.exec(
+        INSERT_ATTEMPT,
+        args![
+            outcome.tenant_id,
+            outcome.endpoint_id,
+            outcome.delivery_id,
+            outcome.attempt,
+            outcome.began_at,
+            outcome.duration_us,
+            outcome.http_status,
+            &outcome.error,
+            &outcome.answer
+        ],
+    )?;
+    Ok(())
+}
+
+/// The end of a delivery's lease, if it has one; the outer `None`: there is no such delivery.
+pub(in crate::webhooks) fn lease_end(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    delivery_id: DeliveryId,
+) -> Result<Option<Option<Timestamp>>, Fault> {
+    let args = args![endpoint.tenant_id, endpoint.endpoint_id, delivery_id];
+    let end = |row: &Row<'_>| {
+        let is_leased = row.bool("leased")?;
+        Ok(row.opt_timestamp("due_at_us")?.filter(|_| is_leased))
+    };
+    Ok(tx.opt(LEASE_END, args, end)?)
+}
+
+pub(in crate::webhooks) fn replay_one(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    delivery_id: DeliveryId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    tx.exec(REPLAY_ONE, args![endpoint.tenant_id, endpoint.endpoint_id, delivery_id, now])?;
+    Ok(())
+}
+
+pub(in crate::webhooks) fn replay_failed(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    range: Range<DeliveryId>,
+    now: Timestamp,
+    limit: i64,
+) -> Result<i64, Fault> {
+    replay_range(tx, REPLAY_FAILED, endpoint, range, now, limit)
+}
+
+pub(in crate::webhooks) fn replay_ended(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    range: Range<DeliveryId>,
+    now: Timestamp,
+    limit: i64,
+) -> Result<i64, Fault> {
+    replay_range(tx, REPLAY_ENDED, endpoint, range, now, limit)
+}
+
+fn replay_range(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    endpoint: &Endpoint,
+    range: Range<DeliveryId>,
+    now: Timestamp,
+    limit: i64,
+) -> Result<i64, Fault> {
+    let args = args![endpoint.tenant_id, endpoint.endpoint_id, now, range.start, range.end, limit];
+    i64::try_from(tx.exec(sql, args)?).map_err(Fault::internal)
+}
+
+pub(in crate::webhooks) fn list(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    before: DeliveryId,
+    limit: i64,
+) -> Result<Vec<Delivery>, Fault> {
+    Ok(tx.all(LIST, args![endpoint.tenant_id, endpoint.endpoint_id, before, limit], delivery)?)
+}
+
+pub(in crate::webhooks) fn list_delivered(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    before: DeliveryId,
+    limit: i64,
+) -> Result<Vec<Delivery>, Fault> {
+    Ok(tx.all(LIST_DELIVERED, args![endpoint.tenant_id, endpoint.endpoint_id, before, limit], delivery)?)
+}
+
+pub(in crate::webhooks) fn list_open(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    before: DeliveryId,
+    limit: i64,
+) -> Result<Vec<Delivery>, Fault> {
+    Ok(tx.all(LIST_OPEN, args![endpoint.tenant_id, endpoint.endpoint_id, before, limit], delivery)?)
+}
+
+pub(in crate::webhooks) fn list_of(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    status: Status,
+    before: DeliveryId,
+    limit: i64,
+) -> Result<Vec<Delivery>, Fault> {
+    let args = args![endpoint.tenant_id, endpoint.endpoint_id, before, limit, status.name()];
+    Ok(tx.all(LIST_OF, args, delivery)?)
+}
+
+fn delivery(row: &Row<'_>) -> Result<Delivery, db::Error> {
+    Ok(Delivery {
+        delivery_id: row.id("delivery_id")?,
+        event_id: row.id("event_id")?,
+        seq: row.int("seq")?,
+        kind: row.text("kind")?,
+        request_id: row.id("request_id")?,
+        status: row.named("status", Status::parse)?,
+        attempts: row.int("attempts")?,
+        next_attempt_at: row.opt_timestamp("due_at_us")?,
+        created_at: row.timestamp("created_at_us")?,
+        ended_at: row.opt_timestamp("ended_at_us")?,
+        last_attempt: attempt(row)?,
+    })
+}
+
+fn attempt(row: &Row<'_>) -> Result<Option<Attempt>, db::Error> {
+    let Some(at) = row.opt_timestamp("at_us")? else { return Ok(None) };
+    Ok(Some(Attempt {
+        at,
+        duration_us: row.int("duration_us")?,
+        http_status: row.opt_int("http_status")?,
+        error: row.opt_text("error")?,
+        answer: row.bytes("answer")?,
+    }))
+}

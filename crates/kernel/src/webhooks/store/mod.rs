@@ -1,0 +1,3 @@
+pub(super) mod delivery;
+pub(super) mod endpoint;
+pub(super) mod event;

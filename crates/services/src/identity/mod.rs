@@ -1,0 +1,3 @@
+//! identity: so far only what its webhooks look like.
+
+pub mod webhook;
