@@ -14,6 +14,7 @@ mod quota;
 mod registry;
 mod report;
 mod subject;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Bench {
     Bulk(bulk::Options),
     /// The import of a registry beside quota traffic, and look-ups after it.
     Registry(registry::Options),
+    /// Webhooks: how fast they leave, and whether an endpoint that hangs makes the others wait.
+    Webhooks(webhooks::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Bench::Quota(options) => quota::run(&options).map(|report| report.to_string()),
         Bench::Bulk(options) => bulk::run(&options).map(|report| report.to_string()),
         Bench::Registry(options) => registry::run(&options).map(|report| report.to_string()),
+        Bench::Webhooks(options) => webhooks::run(&options).map(|report| report.to_string()),
     };
     match report {
         Ok(report) => {

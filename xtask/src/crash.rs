@@ -10,6 +10,7 @@ mod killed;
 mod load;
 mod random;
 mod trace;
+mod webhooks;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,11 +20,16 @@ use it::server::{Profile, binary_of};
 
 use self::account::Tally;
 
+pub(crate) use self::webhooks::{ReceiverOptions, receive};
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Crashes per engine.
     #[arg(long, default_value_t = 20)]
     rounds: u32,
+    /// Events of the webhooks, spread over the rounds.
+    #[arg(long, default_value_t = 10_000)]
+    events: usize,
     #[arg(long, value_enum, default_value = "both")]
     engine: Engines,
     /// Repeats the random choices of an earlier run; the moments of the machine do not repeat.
@@ -57,6 +63,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.engine != Engines::Postgres {
         legs.push(("SQLite, server killed", killed::sqlite(&binary, options.rounds, seed)));
         legs.push(("SQLite, verifying, server killed", citizen::sqlite(&binary, options.rounds, seed)));
+        let told = webhooks::sqlite(&binary, options.rounds, options.events, seed);
+        legs.push(("SQLite, sender or receiver killed", told));
         legs.push(("SQLite, replies traced", trace::sqlite(&binary)));
         legs.push(("SQLite, disk full", full::run(&binary, seed)));
     }
@@ -64,6 +72,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let killed = killed::postgres(&binary, options.rounds, seed);
         legs.push(("PostgreSQL, server and database killed", killed));
         legs.push(("PostgreSQL, verifying, server killed", citizen::postgres(&binary, options.rounds, seed)));
+        let told = webhooks::postgres(&binary, options.rounds, options.events, seed);
+        legs.push(("PostgreSQL, sender or receiver killed", told));
         legs.push(("PostgreSQL, replies traced", trace::postgres(&binary)));
     }
     println!("\n{}", Tally::HEADER);

@@ -23,6 +23,9 @@ enum Task {
     Test(test::Options),
     /// Kill the real server under load, again and again, and reconcile what it acknowledged.
     Crash(crash::Options),
+    /// The receiver of webhooks that `crash` kills.
+    #[command(hide = true)]
+    Receiver(crash::ReceiverOptions),
     /// Run a command with a private PostgreSQL: `cargo xtask postgres cargo nextest run -p db`.
     Postgres {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Crash(options) => crash::run(&options),
+        Task::Receiver(options) => crash::receive(&options),
         Task::Postgres { command } => test::with_postgres(&command),
     };
     match outcome {

@@ -8,6 +8,7 @@ pub mod client;
 pub mod folder;
 pub mod operator;
 pub mod postgres;
+pub mod receiver;
 pub mod server;
 pub mod settings;
 pub mod wait;
