@@ -32,6 +32,9 @@ pub(crate) struct Options {
     events: usize,
     #[arg(long, value_enum, default_value = "both")]
     engine: Engines,
+    /// Only the legs whose name has this part.
+    #[arg(long)]
+    only: Option<String>,
     /// Repeats the random choices of an earlier run; the moments of the machine do not repeat.
     #[arg(long)]
     seed: Option<u64>,
@@ -53,29 +56,40 @@ enum Leg {
     Skipped(String),
 }
 
+type Run<'a> = &'a dyn Fn() -> Result<Leg>;
+
 /// Runs every leg, also after one has failed, and fails if any did.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let profile = if options.release { Profile::Release } else { Profile::Debug };
     let binary = binary_of(profile)?;
     let seed = options.seed.unwrap_or_else(fresh_seed);
     println!("seed {seed}: repeat with --seed {seed}");
-    let mut legs: Vec<(&str, Result<Leg>)> = Vec::new();
-    if options.engine != Engines::Postgres {
-        legs.push(("SQLite, server killed", killed::sqlite(&binary, options.rounds, seed)));
-        legs.push(("SQLite, verifying, server killed", citizen::sqlite(&binary, options.rounds, seed)));
-        let told = webhooks::sqlite(&binary, options.rounds, options.events, seed);
-        legs.push(("SQLite, sender or receiver killed", told));
-        legs.push(("SQLite, replies traced", trace::sqlite(&binary)));
-        legs.push(("SQLite, disk full", full::run(&binary, seed)));
-    }
-    if options.engine != Engines::Sqlite {
-        let killed = killed::postgres(&binary, options.rounds, seed);
-        legs.push(("PostgreSQL, server and database killed", killed));
-        legs.push(("PostgreSQL, verifying, server killed", citizen::postgres(&binary, options.rounds, seed)));
-        let told = webhooks::postgres(&binary, options.rounds, options.events, seed);
-        legs.push(("PostgreSQL, sender or receiver killed", told));
-        legs.push(("PostgreSQL, replies traced", trace::postgres(&binary)));
-    }
+    let (rounds, events) = (options.rounds, options.events);
+    let all: [(&str, Engines, Run<'_>); 9] = [
+        ("SQLite, server killed", Engines::Sqlite, &|| killed::sqlite(&binary, rounds, seed)),
+        ("SQLite, verifying, server killed", Engines::Sqlite, &|| citizen::sqlite(&binary, rounds, seed)),
+        ("SQLite, webhooks, either end killed", Engines::Sqlite, &|| {
+            webhooks::sqlite(&binary, rounds, events, seed)
+        }),
+        ("SQLite, replies traced", Engines::Sqlite, &|| trace::sqlite(&binary)),
+        ("SQLite, disk full", Engines::Sqlite, &|| full::run(&binary, seed)),
+        ("PostgreSQL, server and database killed", Engines::Postgres, &|| {
+            killed::postgres(&binary, rounds, seed)
+        }),
+        ("PostgreSQL, verifying, server killed", Engines::Postgres, &|| {
+            citizen::postgres(&binary, rounds, seed)
+        }),
+        ("PostgreSQL, webhooks, either end killed", Engines::Postgres, &|| {
+            webhooks::postgres(&binary, rounds, events, seed)
+        }),
+        ("PostgreSQL, replies traced", Engines::Postgres, &|| trace::postgres(&binary)),
+    ];
+    let is_wanted = |name: &str, engine: Engines| {
+        (options.engine == Engines::Both || options.engine == engine)
+            && options.only.as_ref().is_none_or(|part| name.contains(part.as_str()))
+    };
+    let wanted = all.iter().filter(|(name, engine, _)| is_wanted(name, *engine));
+    let legs: Vec<(&str, Result<Leg>)> = wanted.map(|(name, _, leg)| (*name, leg())).collect();
     println!("\n{}", Tally::HEADER);
     let mut failed = 0;
     for (name, outcome) in &legs {

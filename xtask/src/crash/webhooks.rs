@@ -93,7 +93,9 @@ fn run(launch: &Launch, folder: &Path, rounds: u32, events: usize, seed: u64) ->
     let mut tally = Tally::default();
     let share = seeded.tokens.len().div_ceil(rounds.max(1) as usize).max(1);
     for (round, tokens) in (1..).zip(seeded.tokens.chunks(share)) {
-        let moment = Duration::from_millis(random.below(1500));
+        // While the events come about, or while they leave.
+        let within_ms = if random.below(2) == 0 { 80 } else { 1500 };
+        let moment = Duration::from_millis(random.below(within_ms));
         let is_sender = random.below(3) > 0;
         let whom = if is_sender { "the server" } else { "the receiver" };
         println!(
