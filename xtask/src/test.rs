@@ -101,6 +101,10 @@ fn check_dependencies() -> Result<()> {
         println!("deny: SKIPPED, cargo-deny is not installed (cargo install cargo-deny)");
         return Ok(());
     }
+    // It looks at the crates of every target, and a build has those of this machine alone.
+    if !cargo(["fetch", "--locked", "--quiet"]).status()?.success() {
+        return Err("cargo fetch failed".into());
+    }
     // Without `--offline` it would fetch an index that a closed machine cannot reach.
     let mut command = cargo(["deny", "--offline", "--locked", "check", "bans", "licenses", "sources"]);
     if command.status()?.success() { Ok(()) } else { Err("cargo deny found something".into()) }
