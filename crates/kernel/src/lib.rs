@@ -74,8 +74,9 @@ impl Kernel {
 /// Every statement of the kernel, for the test that prepares them on both engines.
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
+    let of_audit = audit::statements();
     [
-        audit::STATEMENTS,
+        &of_audit,
         idempotency::STATEMENTS,
         jobs::STATEMENTS,
         keys::STATEMENTS,

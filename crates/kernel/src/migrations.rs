@@ -76,4 +76,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0012_webhooks.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 13,
+        name: "audit_log",
+        template: include_str!("../../../migrations/0013_audit_log.sql"),
+        oldest_binary: 1,
+    },
 ];

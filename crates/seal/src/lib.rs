@@ -3,8 +3,10 @@
 //! Pure: no I/O, no clock, no randomness, no private keys: whoever holds one passes a function that signs.
 
 pub mod base64;
+pub mod beginning;
 pub mod checkpoint;
 pub mod merkle;
 pub mod note;
+pub mod row;
 pub mod tile;
 pub mod tree;

@@ -95,15 +95,19 @@ impl fmt::Display for NoteError {
 
 impl std::error::Error for NoteError {}
 
-/// The note of a text, signed in the key's name. `sign` gives the Ed25519 signature of a message.
+/// The note of a text, with a line for each key. With it comes what gives the Ed25519 signature of a message.
 ///
 /// # Panics
 /// When the text does not end its last line, or holds another control character: a mistake of the caller.
 #[must_use]
-pub fn sign(text: &str, key: &VerifierKey, sign: impl FnOnce(&[u8]) -> [u8; 64]) -> String {
+pub fn sign<S: Fn(&[u8]) -> [u8; 64]>(text: &str, signers: &[(&VerifierKey, S)]) -> String {
     assert!(is_text(text), "a note is lines of text");
-    let signature = [&key.id()[..], &sign(text.as_bytes())].concat();
-    format!("{text}\n— {} {}\n", key.name, base64::encode(&signature))
+    let mut note = format!("{text}\n");
+    for (key, sign) in signers {
+        let signature = [&key.id()[..], &sign(text.as_bytes())].concat();
+        note.push_str(&format!("— {} {}\n", key.name, base64::encode(&signature)));
+    }
+    note
 }
 
 /// The text of a note that the key signed. Lines of other keys are not looked at.

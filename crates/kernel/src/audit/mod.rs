@@ -1,8 +1,10 @@
 //! The audit log: who did what to what, with which outcome.
 //!
 //! Append-only rows, written only by the spine, in the transaction of the effect.
-//! Unnumbered here: numbers and seals are given to committed rows later.
+//! They are written without a number; committed rows get one later, and with it a place in [`log`].
 
+pub mod log;
+mod row;
 mod store;
 
 use aws_lc_rs::digest;
@@ -12,7 +14,13 @@ use db::Tx;
 
 use crate::ctx::Ctx;
 
-pub use store::STATEMENTS;
+pub use row::{SealedRow, erase, numbered, sealed_after};
+
+/// Every statement of this folder.
+#[must_use]
+pub fn statements() -> Vec<&'static str> {
+    [store::STATEMENTS, row::STATEMENTS, log::STATEMENTS].concat()
+}
 
 /// How an audited command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

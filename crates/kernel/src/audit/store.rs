@@ -3,14 +3,15 @@ use base::id::{AuditId, TenantId};
 use db::{Row, Tx, args};
 
 use super::Entry;
+use super::log::new_salt;
 use crate::ctx::Ctx;
 
-const INSERT: &str = "INSERT INTO audit (tenant_id, audit_id, environment, actor_type, actor_id, action, target, outcome, request_id, before_hash, after_hash, note, at_us) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+const INSERT: &str = "INSERT INTO audit (tenant_id, audit_id, environment, actor_type, actor_id, action, target, outcome, request_id, before_hash, after_hash, note, at_us, salt) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const NEWEST: &str = "SELECT audit_id, at_us, actor_type, actor_id, action, target, outcome, request_id, note FROM audit \
     WHERE tenant_id = ?1 AND audit_id < ?2 ORDER BY audit_id DESC LIMIT ?3";
 
-pub const STATEMENTS: &[&str] = &[INSERT, NEWEST];
+pub(super) const STATEMENTS: &[&str] = &[INSERT, NEWEST];
 
 pub(super) fn insert(
     tx: &mut Tx<'_>,
@@ -35,7 +36,8 @@ pub(super) fn insert(
             before,
             after,
             ctx.effects.note.as_deref(),
-            ctx.now
+            ctx.now,
+            &new_salt(&ctx.random)[..]
         ],
     )?;
     Ok(())

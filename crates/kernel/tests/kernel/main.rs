@@ -5,6 +5,7 @@
 #[macro_use]
 mod fixture;
 
+mod audit_log;
 mod check;
 mod drain;
 mod holds;

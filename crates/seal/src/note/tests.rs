@@ -10,8 +10,8 @@ fn pair(seed: u8) -> (Ed25519KeyPair, VerifierKey) {
     (pair, VerifierKey::new("log.example", public_key).unwrap())
 }
 
-fn signed_by(pair: &Ed25519KeyPair) -> impl FnOnce(&[u8]) -> [u8; 64] {
-    |message| pair.sign(message).as_ref().try_into().unwrap()
+fn signed(key: &VerifierKey, pair: &Ed25519KeyPair) -> String {
+    sign(TEXT, &[(key, |message: &[u8]| pair.sign(message).as_ref().try_into().unwrap())])
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn reads_the_key_and_note_of_the_reference_implementation() {
 fn a_note_opens_with_the_key_that_signed_it_and_no_other() {
     let (own, key) = pair(1);
     let (_, other) = pair(2);
-    let note = sign(TEXT, &key, signed_by(&own));
+    let note = signed(&key, &own);
     assert_eq!(open(&note, &key), Ok(TEXT));
     assert_eq!(open(&note, &other), Err(NoteError::NotSigned));
     let renamed = VerifierKey::new("other.example", *key.public_key()).unwrap();
@@ -62,7 +62,7 @@ fn a_key_is_read_from_its_text_and_from_nothing_else() {
 #[test]
 fn every_changed_bit_of_a_note_is_noticed() {
     let (own, key) = pair(1);
-    let note = sign(TEXT, &key, signed_by(&own)).into_bytes();
+    let note = signed(&key, &own).into_bytes();
     for at in 0..note.len() * 8 {
         let mut changed = note.clone();
         changed[at / 8] ^= 1 << (at % 8);
@@ -78,7 +78,7 @@ fn every_changed_bit_of_a_note_is_noticed() {
 #[test]
 fn lines_of_other_keys_are_let_be_and_too_many_are_refused() {
     let (own, key) = pair(1);
-    let note = sign(TEXT, &key, signed_by(&own));
+    let note = signed(&key, &own);
     let stranger = "— witness.example AAAAAAECAwQ=\n";
     assert_eq!(open(&format!("{note}{stranger}"), &key), Ok(TEXT));
     assert_eq!(open(&format!("{note}{}", stranger.repeat(SIGNATURES_MAX)), &key), Err(NoteError::Malformed));
