@@ -1,5 +1,6 @@
 //! Wiring: from a configuration to a kernel and its sites.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct App {
     pub settings: EdgeSettings,
     /// Where webhooks may go.
     pub receivers: Network,
+    /// Where this node keeps what it must remember apart from the database, if it has such a folder.
+    pub data: Option<Arc<Path>>,
     is_stopping: Arc<AtomicBool>,
 }
 
@@ -92,6 +95,7 @@ impl App {
             kernel,
             settings,
             receivers: Network::Public,
+            data: None,
             is_stopping: Arc::default(),
         })
     }

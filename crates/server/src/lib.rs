@@ -11,6 +11,7 @@ pub mod listen;
 pub mod operator;
 pub mod outbound;
 pub mod registry;
+pub mod sealing;
 pub mod secrets_file;
 pub mod webhooks;
 pub mod workers;

@@ -14,6 +14,7 @@ use web::{Site, reply};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::sealing;
 use crate::webhooks::{self, Webhooks};
 use crate::workers::{self, Background};
 
@@ -126,13 +127,14 @@ async fn in_background(
     if background == Background::Elsewhere {
         return sweeping.await;
     }
+    let sealing = sealing::run(app.kernel.clone(), app.data.clone(), stop.clone());
     match Webhooks::new(app.kernel.clone(), app.receivers) {
         Ok(webhooks) => {
-            tokio::join!(sweeping, webhooks::run(webhooks, stop));
+            tokio::join!(sweeping, sealing, webhooks::run(webhooks, stop));
         }
         Err(fault) => {
             tracing::error!(?fault, "webhooks cannot be delivered");
-            sweeping.await;
+            tokio::join!(sweeping, sealing);
         }
     }
 }

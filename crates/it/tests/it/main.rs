@@ -5,6 +5,7 @@
 #[macro_use]
 mod fixture;
 
+mod audit;
 mod bad_input;
 mod callers;
 mod citizen;

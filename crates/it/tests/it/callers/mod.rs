@@ -41,7 +41,7 @@ async fn every_route_of_both_listeners_is_in_the_table(world: Arc<World>) {
 async fn an_open_route_asks_for_no_key_and_looks_at_none(world: Arc<World>) {
     for route in PUBLIC.iter().filter(|route| route.access == Access::Open) {
         for key in [None, Some("Bearer nonsense"), Some("Basic dTpw")] {
-            let ask = Ask::get(route.template);
+            let ask = Ask::get(&route.path());
             let ask = match key {
                 None => ask,
                 Some(key) => ask.header("authorization", key),

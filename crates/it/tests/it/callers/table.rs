@@ -115,6 +115,8 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/errors/internal_error"),
     open("/errors/unavailable"),
     open("/.well-known/attestry"),
+    open("/audit/checkpoint"),
+    open("/audit/tile/{level}/{*number}"),
     platform("GET", "/platform/v1/tenant", "tenant:read", About::Nothing, "", 200),
     platform("PATCH", "/platform/v1/tenant", "tenant:write", About::Nothing, r#"{"settings":{}}"#, 200),
     platform("GET", "/platform/v1/wallet", "wallet:read", About::Nothing, "", 200),
@@ -259,6 +261,11 @@ pub(super) fn guarded() -> impl Iterator<Item = &'static Route> {
 }
 
 impl Route {
+    /// The template of an open route with something that is there.
+    pub(super) fn path(&self) -> String {
+        self.template.replace("{level}/{*number}", "0/000.p/1")
+    }
+
     /// The request without a credential, about what is `known`.
     pub(super) fn ask(&self, known: &Known) -> Ask {
         let path = match self.about {
@@ -267,7 +274,7 @@ impl Route {
             About::Verification => self.template.replace("{id}", &known.verification),
             About::Key => self.template.replace("{id}", &known.key_id),
             About::Webhook => self.template.replace("{id}", &known.webhook),
-            About::Nothing | About::AccountInBody => self.template.to_owned(),
+            About::Nothing | About::AccountInBody => self.path(),
         };
         let ask = Ask::new(self.method, &path).header("idempotency-key", "the callers");
         match self.about {

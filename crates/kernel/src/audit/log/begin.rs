@@ -21,7 +21,7 @@ pub enum Beside {
     Last(Checkpoint),
 }
 
-/// Makes sure that there is a log to go on with, and that it is signed. Gives its head.
+/// Makes sure that there is a log to go on with. Gives its head.
 ///
 /// A new log begins when there is none, and when the database has forgotten what this node signed: it was restored
 /// from a backup, and going on with its log would sign another history under the same name.
@@ -34,11 +34,8 @@ pub async fn begin(kernel: &Kernel, beside: Beside) -> Result<Head, Fault> {
     let engine = kernel.db.engine();
     let found = kernel.db.read(move |tx| why_anew(tx, &beside, engine)).await?;
     match found {
-        Standing::GoesOn(head) if head.signed_size == head.checkpoint.size => Ok(*head),
-        Standing::GoesOn(head) => {
-            sealer::sign(kernel, &head.checkpoint).await?;
-            newest(kernel).await
-        }
+        // What was appended and not signed is signed by the next round, after it was kept beside the database.
+        Standing::GoesOn(head) => Ok(*head),
         Standing::Anew { after, reason } => begin_after(kernel, after, reason).await,
     }
 }
@@ -68,7 +65,7 @@ fn why_anew(tx: &mut Tx<'_>, beside: &Beside, engine: Engine) -> Result<Standing
             Some("nothing in the data folder tells what was signed last".to_owned())
         }
         Beside::Nothing => None,
-        Beside::Last(signed) => contradiction(tx, signed)?,
+        Beside::Last(signed) => contradiction(tx, &head, signed)?,
     };
     Ok(match reason {
         None => Standing::GoesOn(Box::new(head)),
@@ -76,12 +73,13 @@ fn why_anew(tx: &mut Tx<'_>, beside: &Beside, engine: Engine) -> Result<Standing
     })
 }
 
-/// Why the logs in the database are not those that this checkpoint was signed over.
-fn contradiction(tx: &mut Tx<'_>, signed: &Checkpoint) -> Result<Option<String>, Fault> {
-    let Some(head) = store::heads(tx)?.into_iter().find(|head| head.checkpoint.origin == signed.origin)
-    else {
-        return Ok(Some(format!("the database does not know the log {}", signed.origin)));
-    };
+/// Why the log that grows is not the one that this checkpoint was signed over. A log that another followed does not
+/// grow any more, so that nothing can contradict it.
+fn contradiction(tx: &mut Tx<'_>, head: &Head, signed: &Checkpoint) -> Result<Option<String>, Fault> {
+    if head.checkpoint.origin != signed.origin {
+        let is_known = store::heads(tx)?.iter().any(|head| head.checkpoint.origin == signed.origin);
+        return Ok((!is_known).then(|| format!("the database does not know the log {}", signed.origin)));
+    }
     let (size, kept) = (signed.size, head.checkpoint.size);
     if size > kept {
         return Ok(Some(format!("{size} rows were signed, and the database holds {kept} of them")));

@@ -1,5 +1,6 @@
 //! The wire of platform: what a tenant sees of itself, and manages.
 
+mod audit_log;
 mod keys;
 mod tenant;
 mod usage;
@@ -61,6 +62,8 @@ pub fn described(guarded: impl Fn(Handlers<Platform>) -> Handlers<Platform>) -> 
         .routes(guarded(routes!(webhooks::replay)))
         .routes(guarded(routes!(webhooks::deliveries)))
         .routes(guarded(routes!(webhooks::events)))
+        .routes(routes!(audit_log::checkpoint))
+        .routes(routes!(audit_log::tile))
         .describe(|document| {
             let scheme = HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)

@@ -1,17 +1,15 @@
 use axum::extract::State;
 use axum::response::Response;
+use base::Timestamp;
 use http::StatusCode;
-use kernel::secrets::SigningKey;
+use kernel::Secrets;
+use kernel::audit::log::{self, Head};
 use kernel::webhooks::form::public_key_text;
-use seal::note::VerifierKey;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::reply;
+use web::{Failure, reply};
 
 use crate::platform::Platform;
-
-/// The name under which the audit log's checkpoints are signed.
-const AUDIT_KEY_NAME: &str = "attestry";
 
 /// By which anyone can check what this installation signs.
 #[derive(Serialize, ToSchema, Debug)]
@@ -23,9 +21,30 @@ struct PublicKeys {
 /// Who signs the checkpoints of the audit log.
 #[derive(Serialize, ToSchema, Debug)]
 struct AuditKeys {
-    /// Verifier keys of signed notes (C2SP signed-note), the newest first: it signs, the others did.
-    #[schema(example = json!(["attestry+2f1c9a04+AdXlX2Q0rY3bq2m0Jx0mN6l8p4b1cQeZfT7uV9wXyZa2"]))]
+    /// Verifier keys of signed notes (C2SP signed-note) for the log that grows, the newest first.
+    #[schema(example = json!(["attestry/9f0c2ab31d5e7784+2f1c9a04+AdXlX2Q0rY3bq2m0Jx0mN6l8p4b1cQeZfT7uV9wXyZa2"]))]
     keys: Vec<String>,
+    /// Every log of this installation, the newest first: the first one grows.
+    logs: Vec<Log>,
+}
+
+/// A log. A new one begins when the database was restored from a backup.
+#[derive(Serialize, ToSchema, Debug)]
+struct Log {
+    #[schema(example = "attestry/9f0c2ab31d5e7784")]
+    origin: String,
+    #[schema(value_type = String, format = DateTime, example = "2026-06-01T13:00:00.000Z")]
+    began_at: Timestamp,
+    /// The text that the log's first entry is the SHA-256 of: it names the log before, how far that reaches here, and
+    /// why this one began.
+    #[schema(
+        example = "attestry audit log v1\norigin attestry/9f0c2ab31d5e7784\nbegan_at_us 1780000000000000\nreason the%20first%20start\n"
+    )]
+    beginning: String,
+    /// Its verifier keys, the newest first.
+    keys: Vec<String>,
+    /// Its newest checkpoint.
+    checkpoint: Option<String>,
 }
 
 /// Who signs what webhooks deliver.
@@ -45,13 +64,21 @@ struct WebhookKeys {
                    trust, and compare.",
     responses((status = 200, body = PublicKeys)),
 )]
-pub(super) async fn get(State(platform): State<Platform>) -> Response {
+pub(super) async fn get(State(platform): State<Platform>) -> Result<Response, Failure> {
     let secrets = &platform.kernel.secrets;
-    let audit = AuditKeys { keys: secrets.audit_keys().filter_map(verifier_key).collect() };
+    let heads = platform.kernel.db.read(log::heads).await?;
+    let logs: Vec<Log> = heads.into_iter().rev().map(|head| log_of(secrets, head)).collect();
+    let keys = logs.first().map(|log| log.keys.clone()).unwrap_or_default();
     let webhooks = WebhookKeys { keys: secrets.webhook_keys().map(public_key_text).collect() };
-    reply::json(StatusCode::OK, &PublicKeys { audit, webhooks })
+    Ok(reply::json(StatusCode::OK, &PublicKeys { audit: AuditKeys { keys, logs }, webhooks }))
 }
 
-fn verifier_key(key: &SigningKey) -> Option<String> {
-    VerifierKey::new(AUDIT_KEY_NAME, key.public_key()).map(|key| key.to_string())
+fn log_of(secrets: &Secrets, head: Head) -> Log {
+    Log {
+        keys: log::verifier_keys(secrets, &head.checkpoint.origin).map(|key| key.to_string()).collect(),
+        origin: head.checkpoint.origin,
+        began_at: head.began_at,
+        beginning: head.beginning,
+        checkpoint: head.note,
+    }
 }
