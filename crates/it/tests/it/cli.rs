@@ -6,6 +6,7 @@ mod install;
 mod quota;
 mod registry;
 mod serving;
+mod webhook;
 mod wrong_calls;
 
 use std::path::{Path, PathBuf};

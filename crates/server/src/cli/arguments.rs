@@ -116,7 +116,10 @@ macro_rules! prefixed {
     )*};
 }
 
-prefixed! { TenantId "tenant", KeyId "key", AccountId "account", TokenId "token", }
+prefixed! {
+    TenantId "tenant", KeyId "key", AccountId "account", TokenId "token", EndpointId "webhook",
+    DeliveryId "webhook",
+}
 
 /// An id of any kind: the server knows which one it must be.
 fn any_id(text: &str) -> Result<String, String> {

@@ -14,6 +14,7 @@ mod system;
 mod tenants;
 mod usage;
 mod wallet;
+mod webhooks;
 
 use kernel::Command;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -57,6 +58,13 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(keys::list, keys::create)))
         .routes(guarded(routes!(keys::change, keys::revoke)))
         .routes(guarded(routes!(keys::rotate)))
+        .routes(guarded(routes!(webhooks::list, webhooks::create)))
+        .routes(guarded(routes!(webhooks::get, webhooks::change, webhooks::delete)))
+        .routes(guarded(routes!(webhooks::rotate)))
+        .routes(guarded(routes!(webhooks::test)))
+        .routes(guarded(routes!(webhooks::replay)))
+        .routes(guarded(routes!(webhooks::deliveries)))
+        .routes(guarded(routes!(webhooks::events)))
         .routes(guarded(routes!(quota::list_accounts, quota::create_account)))
         .routes(guarded(routes!(quota::get_account, quota::change_account)))
         .routes(guarded(routes!(quota::top_up)))

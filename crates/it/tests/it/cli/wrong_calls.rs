@@ -67,6 +67,28 @@ fn a_wrong_call_says_what_is_wrong_and_shows_a_right_one() {
 }
 
 #[test]
+fn a_wrong_call_about_webhooks_says_so_and_shows_a_right_one() {
+    let (_folder, launch, server) = server();
+    let (cli, tenant) = (Cli::new(&launch.data), server.tenant());
+    for (line, expected) in [
+        (
+            format!("webhook create --tenant {tenant} --service citizen"),
+            ["--url <URL>", "attestry webhook create --tenant"],
+        ),
+        (format!("webhook show x --tenant {tenant}"), ["must be we_…", "attestry webhook show we_"]),
+        (format!("webhook replay we_{NOBODY} --tenant {tenant}"), ["--delivery <ID>", "--since 2030"]),
+        (
+            format!("webhook deliveries we_{NOBODY} --tenant {tenant} --status gone"),
+            ["possible values: pending, retrying, delivered, failed, held", "--status failed"],
+        ),
+        (format!("event list --tenant {tenant} --after x"), ["--after <SEQ>", "--after 120"]),
+    ] {
+        let said = cli.run(&line).refused(2, &expected);
+        assert_eq!(said.stdout, "", "{line}");
+    }
+}
+
+#[test]
 fn what_the_server_refuses_is_told_as_a_sentence_with_the_field_and_its_option() {
     let (_folder, launch, server) = server();
     let cli = Cli::new(&launch.data);
@@ -75,6 +97,11 @@ fn what_the_server_refuses_is_told_as_a_sentence_with_the_field_and_its_option()
         (format!("tenant show tn_{NOBODY}"), vec!["attestry: There is no such tenant."]),
         (format!("key revoke key_{NOBODY} --tenant {tenant}"), vec!["There is no such key."]),
         (format!("key update key_{NOBODY} --tenant {tenant} --label x"), vec!["There is no such key."]),
+        (format!("webhook test we_{NOBODY} --tenant {tenant}"), vec!["There is no such webhook."]),
+        (
+            format!("webhook create --tenant {tenant} --service citizen --url ftp://a/ --events x"),
+            vec!["it must begin with https://", "(--url)"],
+        ),
         (
             format!("key create --tenant {tenant} --service quota --allowed-origins https://a.com"),
             vec!["allowed_origins: is for publishable keys", "(--allowed-origins)"],

@@ -20,11 +20,19 @@ async fn routes(world: &World) -> Vec<Ask> {
     let key = platform_key(world, json!({})).await;
     let id = world.key(&world.mine, json!({ "service": "quota" })).await.id;
     let with_key = |method: &str, path: &str| Ask::new(method, path).bearer(&key);
+    let new = json!({ "url": "https://hooks.example/", "service": "citizen" });
+    let webhook = world.send(with_key("POST", "/platform/v1/webhooks").json(&new)).await.expect(201);
+    let webhook = crate::fixture::text(&webhook, "id");
     vec![
         with_key("PATCH", "/platform/v1/tenant"),
         with_key("POST", "/platform/v1/keys"),
         with_key("PATCH", &format!("/platform/v1/keys/{id}")),
         with_key("POST", &format!("/platform/v1/keys/{id}/rotate")),
+        with_key("POST", "/platform/v1/webhooks"),
+        with_key("PATCH", &format!("/platform/v1/webhooks/{webhook}")),
+        with_key("POST", &format!("/platform/v1/webhooks/{webhook}/rotate-secret")),
+        with_key("POST", &format!("/platform/v1/webhooks/{webhook}/test")),
+        with_key("POST", &format!("/platform/v1/webhooks/{webhook}/replay")),
         with_key("POST", "/platform/v1/wallet/refill").header("idempotency-key", "bad input"),
     ]
 }

@@ -1,5 +1,6 @@
 //! Webhooks, from the event to the receiver: what arrives, what is kept of it, and what happens when nothing does.
 
+mod api;
 mod health;
 mod numbers;
 mod receiving;

@@ -6,6 +6,7 @@ mod account;
 mod audit;
 mod citizen;
 mod credit;
+mod event;
 mod key;
 mod ledger;
 mod openapi;
@@ -15,6 +16,7 @@ mod system;
 mod tenant;
 mod token;
 mod usage;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,10 @@ pub(super) enum Operate {
     Citizen(Noun<citizen::Verb>),
     /// The registry of citizens: import, status, abort, sample
     Registry(Noun<registry::Verb>),
+    /// Where a tenant's events go: create, list, show, update, enable, disable, delete, rotate-secret, test, replay, deliveries
+    Webhook(Noun<webhook::Verb>),
+    /// What happened to a tenant: list
+    Event(Noun<event::Verb>),
     /// The audit log: list
     Audit(Noun<audit::Verb>),
     /// The ledger: check, summary
@@ -85,6 +91,8 @@ pub(super) fn run(config: &Config, operate: Operate) -> Result<ExitCode, Fault> 
         Operate::Credit(Noun { common, verb }) => call(common, verb.job()),
         Operate::Citizen(Noun { common, verb }) => call(common, verb.job()?),
         Operate::Registry(Noun { common, verb }) => registry::run(config, &common, verb),
+        Operate::Webhook(Noun { common, verb }) => call(common, verb.job()),
+        Operate::Event(Noun { common, verb }) => call(common, verb.job()),
         Operate::Audit(Noun { common, verb }) => call(common, verb.job()),
         Operate::Ledger(Noun { common, verb }) => call(common, verb.job()),
         Operate::Usage(usage) => {
