@@ -9,4 +9,5 @@ pub mod merkle;
 pub mod note;
 pub mod row;
 pub mod tile;
+pub mod token;
 pub mod tree;
