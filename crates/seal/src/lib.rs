@@ -7,6 +7,7 @@ pub mod beginning;
 pub mod checkpoint;
 pub mod merkle;
 pub mod note;
+pub mod qr;
 pub mod row;
 pub mod tile;
 pub mod token;
