@@ -3,6 +3,7 @@
 mod api;
 mod health;
 mod numbers;
+mod plans;
 mod receiving;
 mod retries;
 

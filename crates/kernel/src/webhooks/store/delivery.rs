@@ -14,11 +14,12 @@ const LEASE: &str = "UPDATE webhook_delivery SET leased = 1, fence = fence + 1, 
     WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id IN (SELECT due.delivery_id FROM webhook_delivery AS due \
     WHERE due.tenant_id = ?1 AND due.endpoint_id = ?2 AND due.due_at_us <= ?3 ORDER BY due.due_at_us, due.delivery_id LIMIT ?5) \
     RETURNING delivery_id";
+// Not by equality, for which SQLite reads every delivery of the endpoint.
 const LEASED: &str = "SELECT webhook_delivery.delivery_id, webhook_delivery.event_id, webhook_delivery.fence, webhook_delivery.attempts, \
     webhook_delivery.attempts_before, outbox.kind, outbox.payload, outbox.request_id FROM webhook_delivery \
     JOIN outbox ON outbox.tenant_id = ?1 AND outbox.event_id = webhook_delivery.event_id \
     WHERE webhook_delivery.tenant_id = ?1 AND webhook_delivery.endpoint_id = ?2 AND webhook_delivery.leased = 1 \
-    AND webhook_delivery.due_at_us = ?3 ORDER BY webhook_delivery.delivery_id";
+    AND webhook_delivery.due_at_us >= ?3";
 const FIRST_LEASE_END: &str = "SELECT MIN(due_at_us) AS due_at_us FROM webhook_delivery \
     WHERE tenant_id = ?1 AND endpoint_id = ?2 AND leased = 1 AND due_at_us > ?3";
 const NEXT_DUE: &str = "SELECT MIN(due_at_us) AS due_at_us FROM webhook_delivery \
@@ -39,6 +40,7 @@ const REPLAY_ENDED: &str = "UPDATE webhook_delivery SET status = 'pending', due_
     WHERE ended.tenant_id = ?1 AND ended.endpoint_id = ?2 AND ended.ended_at_us IS NOT NULL \
     AND ended.delivery_id >= ?4 AND ended.delivery_id < ?5 ORDER BY ended.delivery_id LIMIT ?6)";
 
+// The page is found in an index alone; only then are its rows read.
 macro_rules! listed {
     ($condition:literal) => {
         concat!(
@@ -48,18 +50,19 @@ macro_rules! listed {
              JOIN outbox ON outbox.tenant_id = ?1 AND outbox.event_id = d.event_id \
              LEFT JOIN webhook_attempt AS a ON a.tenant_id = ?1 AND a.endpoint_id = ?2 AND a.delivery_id = d.delivery_id \
              AND a.attempt = d.attempts \
-             WHERE d.tenant_id = ?1 AND d.endpoint_id = ?2 AND d.delivery_id < ?3 ",
+             WHERE d.tenant_id = ?1 AND d.endpoint_id = ?2 AND d.delivery_id IN (SELECT page.delivery_id FROM webhook_delivery AS page \
+             WHERE page.tenant_id = ?1 AND page.endpoint_id = ?2 AND page.delivery_id < ?3 ",
             $condition,
-            " ORDER BY d.delivery_id DESC LIMIT ?4"
+            " ORDER BY page.delivery_id DESC LIMIT ?4) ORDER BY d.delivery_id DESC"
         )
     };
 }
 
 const LIST: &str = listed!("");
-const LIST_DELIVERED: &str = listed!("AND d.status = 'delivered'");
-const LIST_OPEN: &str = listed!("AND d.status <> 'delivered' AND d.status IN ('pending', 'retrying')");
-// The second condition is what the index is made for; the engines do not see that the first one implies it.
-const LIST_OF: &str = listed!("AND d.status <> 'delivered' AND d.status = ?5");
+const LIST_DELIVERED: &str = listed!("AND page.status = 'delivered'");
+const LIST_OPEN: &str = listed!("AND page.due_at_us IS NOT NULL");
+// The first condition is what the index is made for; the engines do not see that the second one implies it.
+const LIST_OF: &str = listed!("AND page.status <> 'delivered' AND page.status = ?5");
 
 pub(in crate::webhooks) const STATEMENTS: &[&str] = &[
     INSERT,
@@ -114,8 +117,9 @@ pub(in crate::webhooks) fn lease(
         return Ok(Vec::new());
     }
     let mut deliveries = tx.all(LEASED, args![tenant_id, endpoint_id, until], leased)?;
-    // Another worker may have leased some in the same microsecond.
+    // Those of another worker may end as late.
     deliveries.retain(|delivery| taken.contains(&delivery.delivery_id));
+    deliveries.sort_by_key(|delivery| delivery.delivery_id);
     Ok(deliveries)
 }
 
