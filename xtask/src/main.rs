@@ -4,6 +4,7 @@
 mod apt;
 mod crash;
 mod openapi;
+mod standard_webhooks;
 mod test;
 
 use std::process::ExitCode;

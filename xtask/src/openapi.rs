@@ -55,22 +55,27 @@ fn attestry(arguments: &[&str]) -> Result<Vec<u8>> {
 
 /// The validator in a Python environment of its own, made when it is not there.
 fn installed(folder: &Path) -> Result<PathBuf> {
-    let environment = folder.join(VALIDATOR.replace("==", "-"));
-    let program = environment.join("bin/openapi-spec-validator");
-    if program.is_file() {
-        return Ok(program);
+    Ok(environment(folder, VALIDATOR)?.join("bin/openapi-spec-validator"))
+}
+
+/// A Python environment with this package of PyPI, made when it is not there.
+pub(crate) fn environment(folder: &Path, package: &str) -> Result<PathBuf> {
+    let environment = folder.join(package.replace("==", "-"));
+    let is_whole = environment.join("installed");
+    if is_whole.is_file() {
+        return Ok(environment);
     }
-    println!("installing {VALIDATOR} …");
+    println!("installing {package} …");
     let make = || Command::new("python3").args(["-m", "venv"]).arg(&environment).status();
     if !make().is_ok_and(|status| status.success()) {
         apt::install("python3-venv")?;
         make()?;
     }
-    let install = ["install", "--quiet", "--disable-pip-version-check", VALIDATOR];
+    let install = ["install", "--quiet", "--disable-pip-version-check", package];
     let status = Command::new(environment.join("bin/pip")).args(install).stdin(Stdio::null()).status()?;
-    if status.success() {
-        Ok(program)
-    } else {
-        Err(format!("pip could not install {VALIDATOR}; leave it out with --without-validator").into())
+    if !status.success() {
+        return Err(format!("pip could not install {package}; leave it out with --without-validator").into());
     }
+    fs::write(is_whole, package)?;
+    Ok(environment)
 }

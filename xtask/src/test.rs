@@ -11,14 +11,14 @@ use it::postgres::{self, Cluster, Durability};
 use it::server::{Profile, built};
 use it::settings;
 
-use crate::{apt, openapi};
+use crate::{apt, openapi, standard_webhooks};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Do without PostgreSQL. Without this, a run that cannot start PostgreSQL fails.
     #[arg(long)]
     sqlite_only: bool,
-    /// Do without the validator of the OpenAPI documents, which comes from PyPI.
+    /// Do without what comes from PyPI: the validator of the OpenAPI documents, the verifier of webhooks.
     #[arg(long)]
     without_validator: bool,
 }
@@ -53,6 +53,8 @@ fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
     if !options.without_validator {
         let count = steps.time("openapi", openapi::validate)?;
         println!("{count} documents are OpenAPI 3.1");
+        let count = steps.time("webhooks, verified", standard_webhooks::verify)?;
+        println!("{count} deliveries verify with the package of Standard Webhooks");
     }
     let template = match &cluster {
         Some(cluster) => Some(steps.time("schema", || cluster.template(&built("attestry", Profile::Debug)))?),

@@ -1,5 +1,5 @@
 //! Background work of a node: expired holds, old Idempotency-Keys, allowances of quota accounts, usage by the hour,
-//! replaced registries, metrics upkeep.
+//! replaced registries, old deliveries of webhooks, metrics upkeep.
 //!
 //! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
 
@@ -9,7 +9,7 @@ use base::id::{RequestId, TenantId};
 use base::{Code, Environment, Fault, Service};
 use kernel::spine::Call;
 use kernel::usage::{self, Source};
-use kernel::{Actor, Caller, Ctx, Kernel, idempotency, ledger, tenancy};
+use kernel::{Actor, Caller, Ctx, Kernel, idempotency, ledger, tenancy, webhooks};
 use metrics_exporter_prometheus::PrometheusHandle;
 use services::citizen::registry::imported;
 use services::quota::command as quota;
@@ -19,6 +19,8 @@ const ROUND: Duration = Duration::from_secs(30);
 const TENANTS_A_PAGE: i64 = 200;
 /// Rows of one transaction, so that requests get their turn in between.
 const CHUNK: i64 = 500;
+/// Each has rows of its own.
+const DELIVERIES_A_CHUNK: i64 = 100;
 const CHUNK_SUMS: usize = 500;
 
 /// Who does the background work of an installation.
@@ -94,7 +96,7 @@ async fn sweep_tenants(kernel: &Kernel) -> Result<(), Fault> {
 }
 
 /// Looks without a lock first: with nothing due, no write transaction is opened.
-async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault>; 4] {
+async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault>; 5] {
     let now = kernel.clock.now();
     let look = move |tx: &mut db::Tx<'_>| {
         let (holds, replies) =
@@ -105,17 +107,19 @@ async fn sweep_tenant(kernel: &Kernel, tenant_id: TenantId) -> [Result<(), Fault
                 sources.push(source);
             }
         }
-        Ok((holds, replies, sources, quota::is_refill_due(tx, tenant_id, now)?))
+        let webhook = webhooks::find_swept(tx, tenant_id, now)?;
+        Ok((holds, replies, sources, quota::is_refill_due(tx, tenant_id, now)?, webhook))
     };
-    let (has_holds, has_replies, sources, waiting) = match kernel.db.read(look).await {
+    let (has_holds, has_replies, sources, waiting, webhook) = match kernel.db.read(look).await {
         Ok(found) => found,
-        Err(fault) => return [Err(fault), Ok(()), Ok(()), Ok(())],
+        Err(fault) => return [Err(fault), Ok(()), Ok(()), Ok(()), Ok(())],
     };
     [
         if has_holds { expire_holds(kernel, tenant_id).await } else { Ok(()) },
         if has_replies { forget_replies(kernel, tenant_id).await } else { Ok(()) },
         fold_usage(kernel, tenant_id, sources).await,
         refill(kernel, tenant_id, waiting).await,
+        if webhook.is_some() { forget_deliveries(kernel, tenant_id).await } else { Ok(()) },
     ]
 }
 
@@ -199,6 +203,20 @@ async fn forget_replies(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Faul
         let forgotten =
             kernel.db.write(tenant_id, move |tx| idempotency::sweep(tx, tenant_id, now, CHUNK)).await?;
         if forgotten == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Chunk after chunk of one webhook after the other.
+async fn forget_deliveries(kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {
+    loop {
+        let now = kernel.clock.now();
+        let find = move |tx: &mut db::Tx<'_>| webhooks::find_swept(tx, tenant_id, now);
+        let Some(endpoint_id) = kernel.db.read(find).await? else { return Ok(()) };
+        let sweep =
+            move |tx: &mut db::Tx<'_>| webhooks::sweep(tx, tenant_id, endpoint_id, now, DELIVERIES_A_CHUNK);
+        if kernel.db.write(tenant_id, sweep).await? == 0 {
             return Ok(());
         }
     }

@@ -24,6 +24,7 @@ mod number;
 mod record;
 mod secret;
 mod store;
+mod sweep;
 
 pub use claim::{Claimed, LEASE_SECONDS, Leased, claim, due};
 pub use delivery::{
@@ -37,9 +38,16 @@ pub use form::{Form, Forms, Schedule};
 pub use number::{number, unnumbered};
 pub use record::{ANSWER_BYTES_MAX, Outcome, record};
 pub use secret::{OVERLAP_SECONDS, SigningSecrets, signing_secrets};
+pub use sweep::{find_swept, sweep};
 
 /// Every statement, for the test that prepares them on both engines.
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
-    [store::delivery::STATEMENTS, store::endpoint::STATEMENTS, store::event::STATEMENTS].concat()
+    [
+        store::delivery::STATEMENTS,
+        store::endpoint::STATEMENTS,
+        store::event::STATEMENTS,
+        store::sweep::STATEMENTS,
+    ]
+    .concat()
 }

@@ -262,9 +262,15 @@ fn commands(paint: &Paint, config: &Config, demo: &demo::Shown) -> String {
         format!("account list --tenant {}", demo.tenant_id),
         format!("audit list --tenant {} --limit 10", demo.tenant_id),
         "ledger check".to_owned(),
+        format!(
+            "webhook create --tenant {} --environment test --service citizen --url http://localhost:9000/",
+            demo.tenant_id
+        ),
+        format!("event list --tenant {} --environment test", demo.tenant_id),
     ];
     let lines: Vec<String> = lines.iter().map(|line| format!("  {program} {line}{data}\n")).collect();
-    format!("{}\n\n{}", paint.bold("From another terminal"), lines.concat())
+    let receive = "  nc -l 9000                                # shows what the webhook is sent: call citizen, or `webhook test`\n";
+    format!("{}\n\n{}{receive}", paint.bold("From another terminal"), lines.concat())
 }
 
 /// The same text with another last character.

@@ -100,6 +100,7 @@ fn the_tour_of_dev_shows_every_service_and_what_its_own_calls_came_to() {
         });
         signal(serving.id(), "TERM").unwrap();
         let tour = tour.unwrap();
+        assert!(tour.contains("webhook create --tenant") && tour.contains("nc -l 9000"), "{tour}");
         let answer = |path: &str| {
             let stop = tour
                 .split("\n  curl ")

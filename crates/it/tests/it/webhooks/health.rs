@@ -13,6 +13,7 @@ alone_on_both_engines! {
     what_is_disabled_holds_its_deliveries_and_sends_them_when_it_is_enabled
     what_is_deleted_sends_nothing_any_more
     a_receiver_that_hangs_gets_few_and_slows_nobody
+    what_is_old_or_deleted_is_forgotten_and_nothing_else
 }
 
 fn fine() -> Act {
@@ -115,4 +116,44 @@ async fn a_receiver_that_hangs_gets_few_and_slows_nobody(world: Arc<World>) {
     assert_eq!(healthy.requests().len(), 30);
     assert_eq!(hanging.requests().len(), 4);
     stuck.abort();
+}
+
+async fn what_is_old_or_deleted_is_forgotten_and_nothing_else(world: Arc<World>) {
+    let tenant = Tenant::new(&world).await;
+    let stub = Stub::start([fine()]).await;
+    let (kept, deleted) =
+        (tenant.webhook(&world, &stub, json!({})).await, tenant.webhook(&world, &stub, json!({})).await);
+    let held = tenant.webhook(&world, &stub, json!({ "active": false })).await;
+    emit(&world, &["credits_low"; 3]).await;
+    tenant.deliver().await;
+    world.clock.advance_seconds(29 * 86_400);
+    emit(&world, &["credits_low"]).await;
+    tenant.deliver().await;
+    let path = format!("{WEBHOOKS}/{}", deleted.id);
+    tenant.ask(&world, "DELETE", &path, Value::Null).await.expect(200);
+    let rows = async || {
+        let (deliveries, attempts) = ("webhook_delivery", "webhook_attempt");
+        (
+            count(&world, deliveries).await,
+            count(&world, attempts).await,
+            count(&world, "webhook_endpoint").await,
+        )
+    };
+    assert_eq!(rows().await, (12, 8, 3));
+    attestry::workers::sweep(&world.app.kernel).await.unwrap();
+    assert_eq!(rows().await, (8, 4, 2), "what was deleted, and nothing young");
+    world.clock.advance_seconds(86_400 + 1);
+    attestry::workers::sweep(&world.app.kernel).await.unwrap();
+    assert_eq!(rows().await, (2, 1, 2), "what is older than 30 days");
+    assert_eq!(tenant.deliveries(&world, &kept, "").await.len(), 1);
+    assert_eq!(tenant.deliveries(&world, &held, "status=held").await.len(), 1);
+    let events = tenant.ask(&world, "GET", "/platform/v1/events", Value::Null).await.expect(200);
+    assert_eq!(events["data"].as_array().unwrap().len(), 4, "events stay");
+}
+
+async fn count(world: &World, table: &str) -> i64 {
+    let sql: &'static str = format!("SELECT COUNT(*) FROM {table} WHERE tenant_id = ?1").leak();
+    let tenant_id: base::id::TenantId = world.mine.parse().unwrap();
+    let read = move |tx: &mut db::Tx<'_>| Ok(tx.one(sql, db::args![tenant_id], |row| row.int(0))?);
+    world.app.kernel.db.read(read).await.unwrap()
 }

@@ -1,3 +1,4 @@
 pub(super) mod delivery;
 pub(super) mod endpoint;
 pub(super) mod event;
+pub(super) mod sweep;
