@@ -161,6 +161,8 @@ pub struct Ctx {
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) cost: i64,
+    /// The line of the price list and what it charges a unit, once it was read or held.
+    pub(crate) price: Option<(Option<String>, i64)>,
     pub(crate) target: String,
     pub(crate) note: Option<String>,
     pub(crate) before: Option<String>,

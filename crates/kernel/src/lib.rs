@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod limits;
 pub mod migrations;
 pub mod outbox;
+pub mod refusals;
 pub mod secrets;
 pub mod settings;
 pub mod spine;
@@ -38,6 +39,7 @@ pub struct Kernel {
     pub random: Random,
     pub limits: Arc<limits::Limits>,
     pub(crate) in_flight: Arc<idempotency::InFlight>,
+    pub(crate) refusals: Arc<refusals::Refusals>,
     pub renderers: Arc<spine::Renderers>,
     pub forms: webhooks::Forms,
 }
@@ -54,6 +56,7 @@ impl Kernel {
             random,
             in_flight: Arc::default(),
             forms: webhooks::Forms::default(),
+            refusals: Arc::default(),
             renderers: Arc::default(),
         }
     }

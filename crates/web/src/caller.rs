@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use base::{Code, Fault, KeyKind, Secret, Service};
@@ -200,7 +200,13 @@ async fn admit(
     let standing = guard.limit(&key);
     let admitted = match standing.filter(|standing| standing.is_refused) {
         Some(refused) => Err(too_many(refused)),
-        None => caller_of(&guard, &scopes, key, &parts).await,
+        None => match caller_of(&guard, &scopes, &key, &parts).await {
+            Err(refusal) => {
+                tell(&guard, &key, &parts, &refusal).await;
+                Err(refusal)
+            }
+            admitted => admitted,
+        },
     };
     let mut response = match admitted {
         Ok(caller) => {
@@ -222,15 +228,23 @@ fn too_many(standing: Standing) -> Fault {
     Fault::new(Code::RateLimited, detail).retry_after(reset_s)
 }
 
-async fn caller_of(guard: &Guard, scopes: &Scopes, key: Key, parts: &Parts) -> Result<Caller, Fault> {
+/// What the audit log is told of a key that was turned away.
+async fn tell(guard: &Guard, key: &Key, parts: &Parts, refusal: &Fault) {
+    let Some(meta) = parts.extensions.get::<RequestMeta>() else { return };
+    let template = parts.extensions.get().map_or("", MatchedPath::as_str);
+    let place = format!("{} {template}", parts.method);
+    guard.kernel.tell_refusal(key, meta.request_id, &place, refusal).await;
+}
+
+async fn caller_of(guard: &Guard, scopes: &Scopes, key: &Key, parts: &Parts) -> Result<Caller, Fault> {
     let kernel = &guard.kernel;
     let tenant_id = key.tenant_id;
     kernel.db.read(move |tx| tenancy::ensure_active(tx, tenant_id)).await?;
     scopes.get(&parts.method).into_iter().flatten().try_for_each(|scope| ensure_held(&key.scopes, scope))?;
     let meta: Option<&RequestMeta> = parts.extensions.get();
     let meta = meta.ok_or_else(|| Fault::internal("the router is served without its edge"))?;
-    ensure_allowed_from(&key, meta.client, &parts.headers)?;
-    keys::note_use(kernel, &key).await?;
+    ensure_allowed_from(key, meta.client, &parts.headers)?;
+    keys::note_use(kernel, key).await?;
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD);
     Ok(Caller {
         caller: kernel::Caller {
@@ -238,7 +252,7 @@ async fn caller_of(guard: &Guard, scopes: &Scopes, key: Key, parts: &Parts) -> R
             environment: key.environment,
             service: key.service,
             actor: Actor::Key { key_id: key.key_id, lineage_id: key.lineage_id },
-            scopes: key.scopes,
+            scopes: key.scopes.clone(),
         },
         meta: meta.clone(),
         target: format!("{} {}", parts.method, parts.uri.path()),

@@ -148,6 +148,12 @@ pub struct KeyChange {
 }
 
 impl KeyChange {
+    /// Whether it touches what a command asks the key for once it is inside the gates.
+    #[must_use]
+    pub const fn is_asked_inside(&self) -> bool {
+        self.scopes.is_some() || self.spend_cap_per_day.is_some() || self.expires_at.is_some()
+    }
+
     /// The key as it is to be.
     pub(super) fn applied(&self, key: &Key, now: Timestamp) -> Result<Key, Fault> {
         let change = self.clone();

@@ -33,6 +33,7 @@ use crate::{Kernel, audit, outbox, tenancy};
 pub use credits::CreditEvent;
 pub use slow::Claimed;
 pub(crate) use spend::STATEMENTS;
+pub use steps::unit_price;
 use steps::{KeyInUse, Outcome, run_in};
 pub use suspension::{Suspension, tell_suspended};
 
@@ -126,7 +127,13 @@ pub fn ensure_held(held: &[String], scope: &str) -> Result<(), Fault> {
     if held.iter().any(|name| name == scope) {
         return Ok(());
     }
-    Err(Fault::new(Code::ScopeMissing, format!("This needs the scope {scope}, which the key lacks.")))
+    Err(scope_missing(scope))
+}
+
+/// The refusal of a key without the scope.
+#[must_use]
+pub fn scope_missing(scope: &str) -> Fault {
+    Fault::new(Code::ScopeMissing, format!("This needs the scope {scope}, which the key lacks."))
 }
 
 /// What a request brings besides its input.
@@ -229,6 +236,22 @@ impl Kernel {
     async fn drain_once(&self, tenant_id: TenantId, subject: String) -> Result<(), Fault> {
         let clock = self.clock.clone();
         self.db.write(tenant_id, move |tx| tenancy::drain(tx, tenant_id, &subject, clock.now())).await
+    }
+
+    /// Waits until every command has ended that a live key of this lineage began before a change of the key was
+    /// committed. Its gates stay open, and those that began later hold to the change.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] as of [`Self::drain`], and for a key that is so busy that its gate is never empty.
+    pub async fn wait_for_live(&self, tenant_id: TenantId, lineage_id: LineageId) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let keys = self.db.read(move |tx| tenancy::live_keys(tx, tenant_id, lineage_id, now)).await;
+        // One after the other: while one gate is waited for, no newcomer waits at another.
+        for key in keys.map_err(unconfirmed)? {
+            let wait = self.db.write(tenant_id, move |tx| tenancy::pass_through(tx, tenant_id, &key));
+            wait.await.map_err(unconfirmed)?;
+        }
+        Ok(())
     }
 
     /// Waits until no other caller of this node works under the same key.

@@ -62,6 +62,10 @@ struct Held {
 }
 
 impl Held {
+    const fn unit_price(&self) -> i64 {
+        self.amount / self.units
+    }
+
     /// What was not charged in the end may be spent again.
     fn take_back(&self, tx: &mut Tx<'_>, ctx: &Ctx, amount: i64) -> Result<(), Fault> {
         if self.is_capped { spend::take_back(tx, ctx, self.at, amount) } else { Ok(()) }
@@ -213,7 +217,7 @@ impl<I: Send + Sync + 'static> Slow<I> {
             }
             Claimed::Work { work, units } => {
                 let held = if units > 0 {
-                    Some(self.hold(tx, &ctx, entered.spend_cap_per_day, units)?)
+                    Some(self.hold(tx, &mut ctx, entered.spend_cap_per_day, units)?)
                 } else {
                     None
                 };
@@ -225,8 +229,8 @@ impl<I: Send + Sync + 'static> Slow<I> {
         }
     }
 
-    fn hold(&self, tx: &mut Tx<'_>, ctx: &Ctx, cap: Option<i64>, units: i64) -> Result<Held, Fault> {
-        let (price_id, amount) = steps::price_of(tx, ctx.tenant_id, self.command, units)?;
+    fn hold(&self, tx: &mut Tx<'_>, ctx: &mut Ctx, cap: Option<i64>, units: i64) -> Result<Held, Fault> {
+        let (price_id, amount) = steps::price_of(tx, ctx, self.command, units)?;
         let wallet = wallet_id(ctx.tenant_id, ctx.environment);
         spend::add(tx, ctx, cap, amount)?;
         let hold_id = ledger::hold_at_price(tx, ctx, wallet, amount, LEASE_SECONDS, price_id.as_deref())?;
@@ -248,6 +252,7 @@ impl<I: Send + Sync + 'static> Slow<I> {
         }
         let entered = steps::enter(tx, kernel, call, command)?;
         let mut ctx = kernel.ctx(call);
+        ctx.effects.price = ticket.held.as_ref().map(|held| (None, held.unit_price()));
         match body(tx, &mut ctx, input, result)? {
             Ending::Done(value) => {
                 self.capture(tx, &mut ctx, ticket, entered.wallet.as_ref())?;
@@ -279,7 +284,7 @@ impl<I: Send + Sync + 'static> Slow<I> {
             return Err(steps::over_price(self.command, units));
         }
         // The price of the day it was held: the caller was told that it can pay.
-        let amount = held.amount / held.units * units;
+        let amount = held.unit_price() * units;
         if !ledger::is_open(tx, ctx, held.hold_id)? {
             return Err(lost());
         }

@@ -187,7 +187,7 @@ fn settle(
         return Ok(());
     }
     let Some(wallet) = &entered.wallet else { return Err(over_price(command, units)) };
-    let (price_id, amount) = price_of(tx, ctx.tenant_id, command, units)?;
+    let (price_id, amount) = price_of(tx, ctx, command, units)?;
     ledger::charge(tx, ctx, wallet, amount, price_id)?;
     spend::add(tx, ctx, entered.spend_cap_per_day, amount)?;
     credits::note_low(tx, ctx, &kernel.renderers, call.caller.service, wallet.balance, amount)
@@ -196,19 +196,33 @@ fn settle(
 /// What so many units of a command cost, and by which line of the price list.
 pub(super) fn price_of(
     tx: &mut Tx<'_>,
-    tenant_id: TenantId,
+    ctx: &mut Ctx,
     command: &Command,
     units: i64,
 ) -> Result<(Option<String>, i64), Fault> {
     match command.price {
         Price::UpTo(ceiling) if (1..=ceiling).contains(&units) => {
-            let (price_id, price) = ledger::price(tx, tenant_id, command.name)?;
+            let price = unit_price(tx, ctx, command)?;
             let amount =
                 price.checked_mul(units).ok_or_else(|| Fault::internal("a price list overflows 64 bits"))?;
-            Ok((price_id, amount))
+            Ok((ctx.effects.price.clone().and_then(|(price_id, _)| price_id), amount))
         }
         Price::Free | Price::UpTo(_) => Err(over_price(command, units)),
     }
+}
+
+/// What this call is charged for each unit: the price at which credits were held for it, or the one of the price list,
+/// which holds for the rest of the call though the list may change meanwhile.
+///
+/// # Errors
+/// A database failure.
+pub fn unit_price(tx: &mut Tx<'_>, ctx: &mut Ctx, command: &Command) -> Result<i64, Fault> {
+    let (price_id, price) = match ctx.effects.price.take() {
+        Some(known) => known,
+        None => ledger::price(tx, ctx.tenant_id, command.name)?,
+    };
+    ctx.effects.price = Some((price_id, price));
+    Ok(price)
 }
 
 pub(super) fn over_price(command: &Command, units: i64) -> Fault {

@@ -18,6 +18,7 @@ use base::{Code, Environment, Fault, Timestamp};
 use db::Tx;
 
 use crate::ctx::{Clock, Ctx};
+use crate::spine::ensure_held;
 use crate::{Secrets, keys, ledger};
 
 pub use store::STATEMENTS;
@@ -214,21 +215,34 @@ pub fn enter(tx: &mut Tx<'_>, tenant_id: TenantId, key: Option<&str>) -> Result<
     }
 }
 
-/// Enters the gates of a tenant and of its key, and tells whether both were live once inside: for a transaction that
-/// charges and does not run through the spine.
+/// Enters the gates of a tenant and of its key, and tells whether both were live, and the key had the scope, once inside:
+/// for a transaction that charges and does not run through the spine.
 ///
 /// # Errors
-/// [`Code::CredentialInvalid`], [`Code::CredentialExpired`] or [`Code::TenantInactive`], after which the transaction may
-/// go on without the key; those of [`enter`].
-pub fn enter_live(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, clock: &Clock) -> Result<(), Fault> {
-    ensure_live(tx, tenant_id, key_id, clock)?;
+/// [`Code::CredentialInvalid`], [`Code::CredentialExpired`], [`Code::ScopeMissing`] or [`Code::TenantInactive`], after
+/// which the transaction may go on without the key; those of [`enter`].
+pub fn enter_live(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    key_id: KeyId,
+    scope: &str,
+    clock: &Clock,
+) -> Result<(), Fault> {
+    ensure_live(tx, tenant_id, key_id, scope, clock)?;
     enter(tx, tenant_id, Some(&key_id.text()))?;
-    ensure_live(tx, tenant_id, key_id, clock)
+    ensure_live(tx, tenant_id, key_id, scope, clock)
 }
 
-fn ensure_live(tx: &mut Tx<'_>, tenant_id: TenantId, key_id: KeyId, clock: &Clock) -> Result<(), Fault> {
-    keys::find_live(tx, tenant_id, key_id, clock.now())?;
-    ensure_active(tx, tenant_id)
+fn ensure_live(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    key_id: KeyId,
+    scope: &str,
+    clock: &Clock,
+) -> Result<(), Fault> {
+    let key = keys::find_live(tx, tenant_id, key_id, clock.now())?;
+    ensure_active(tx, tenant_id)?;
+    ensure_held(&key.scopes, scope)
 }
 
 /// Shuts everybody else out of a gate until the transaction ends.
@@ -259,6 +273,32 @@ pub fn drain(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str, now: Timestamp
         }
     }
     Ok(())
+}
+
+/// The keys of a lineage that are live at `now`.
+///
+/// # Errors
+/// A database failure.
+pub fn live_keys(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    lineage_id: LineageId,
+    now: Timestamp,
+) -> Result<Vec<String>, Fault> {
+    store::live_keys(tx, tenant_id, &lineage_id.text(), now)
+}
+
+/// Waits until every command that is inside a gate has ended, as [`drain`] does, and leaves the gate open. Must be in a
+/// later transaction than the new state. Nobody turns newcomers away, so a gate that is never empty is waited for in
+/// vain.
+///
+/// # Errors
+/// A subject without a gate; a database failure, or commands that did not end in time.
+pub fn pass_through(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<(), Fault> {
+    match store::touch_gate(tx, tenant_id, subject)? {
+        true => Ok(()),
+        false => Err(Fault::internal(format!("{subject} has no gate to pass through"))),
+    }
 }
 
 /// The version of a root secret that the installation uses, if it was ever rotated.

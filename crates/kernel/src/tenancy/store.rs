@@ -24,6 +24,11 @@ const LOCK_GATES: &str = "SELECT subject_id, epoch FROM gate WHERE tenant_id = ?
     ORDER BY subject_id FOR SHARE";
 const LOCK_GATE: &str = "SELECT epoch FROM gate WHERE tenant_id = ?1 AND subject_id = ?2 FOR UPDATE";
 const BUMP_GATE: &str = "UPDATE gate SET epoch = epoch + 1 WHERE tenant_id = ?1 AND subject_id = ?2";
+/// A new version of the row, though nothing of it changes: whoever began before it and locks the gate only now would,
+/// under SERIALIZABLE, go on with what was read before, and is made to begin anew instead.
+const TOUCH_GATE: &str = "UPDATE gate SET epoch = epoch WHERE tenant_id = ?1 AND subject_id = ?2";
+const LIVE_KEYS: &str = "SELECT key_id FROM api_key WHERE tenant_id = ?1 AND lineage_id = ?2 AND (revoked_at_us IS NULL OR revoked_at_us > ?3) \
+    ORDER BY key_id";
 const DEAD_KEYS: &str = "SELECT key_id FROM api_key WHERE tenant_id = ?1 AND lineage_id = ?2 AND revoked_at_us <= ?3 ORDER BY key_id";
 const ACTIVE_SECRET: &str =
     "SELECT version FROM secret_activation WHERE kind = ?1 ORDER BY version DESC LIMIT 1";
@@ -45,6 +50,8 @@ pub const STATEMENTS: &[&str] = &[
     LOCK_GATES,
     LOCK_GATE,
     BUMP_GATE,
+    TOUCH_GATE,
+    LIVE_KEYS,
     DEAD_KEYS,
     ACTIVE_SECRET,
     ACTIVATE_SECRET,
@@ -114,6 +121,20 @@ pub(super) fn lock_gates(
 ) -> Result<Vec<(String, i64)>, Fault> {
     let gate = |row: &Row<'_>| Ok((row.text("subject_id")?, row.int("epoch")?));
     Ok(tx.all(LOCK_GATES, args![tenant_id, tenant, key], gate)?)
+}
+
+/// `false` when there is no such gate.
+pub(super) fn touch_gate(tx: &mut Tx<'_>, tenant_id: TenantId, subject: &str) -> Result<bool, Fault> {
+    Ok(tx.exec(TOUCH_GATE, args![tenant_id, subject])? == 1)
+}
+
+pub(super) fn live_keys(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    lineage: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, Fault> {
+    Ok(tx.all(LIVE_KEYS, args![tenant_id, lineage, now], |row| row.text("key_id"))?)
 }
 
 /// `false` when there is no such gate.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use base::{Code, Fault};
 use db::Engine;
 use kernel::idempotency::{self, Claim, KEEP_SECONDS, Slot};
+use kernel::keys::{Key, KeyChange};
 use kernel::tenancy::{self, Status};
-use kernel::{Ctx, keys, ledger};
+use kernel::{Ctx, Kernel, keys, ledger};
 
 use crate::fixture::{Pause, World, with_key};
 use crate::shop::*;
@@ -26,6 +27,7 @@ on_postgres! {
     a_rotation_that_meets_another_sees_its_key
     a_rotation_that_meets_a_revocation_is_a_conflict
     a_drain_waits_for_the_charge_that_is_inside
+    a_change_waits_for_the_charge_that_is_inside_and_leaves_the_gate_open
 }
 
 /// Waits until a transaction of this database waits for a lock.
@@ -150,12 +152,43 @@ async fn a_rotation_that_meets_a_revocation_is_a_conflict(world: Arc<World>) {
 }
 
 async fn a_drain_waits_for_the_charge_that_is_inside(world: Arc<World>) {
-    let (key, _) = world.key().await;
-    let (key_id, lineage_id, wallet_id) = (key.key_id, key.lineage_id, world.wallet_id());
+    let key = world.key().await.0;
+    let key_id = key.key_id;
+    let revoke = move |tx: &mut db::Tx<'_>, ctx: &mut Ctx| keys::revoke(tx, ctx, key_id).map(drop);
+    waits_for_the_charge_that_is_inside(&world, &key, revoke, |kernel, key| async move {
+        kernel.drain(key.tenant_id, kernel::spine::lineage_gate(key.lineage_id)).await
+    })
+    .await;
+    assert_eq!(buy(&world.kernel, world.call(&key)).await.unwrap_err().code, Code::CredentialInvalid);
+}
+
+async fn a_change_waits_for_the_charge_that_is_inside_and_leaves_the_gate_open(world: Arc<World>) {
+    let key = world.key().await.0;
+    let key_id = key.key_id;
+    let change = move |tx: &mut db::Tx<'_>, ctx: &mut Ctx| {
+        let change = KeyChange { label: Some("changed".into()), ..KeyChange::default() };
+        keys::change(tx, ctx, key_id, &change).map(drop)
+    };
+    waits_for_the_charge_that_is_inside(&world, &key, change, |kernel, key| async move {
+        kernel.wait_for_live(key.tenant_id, key.lineage_id).await
+    })
+    .await;
+    buy(&world.kernel, world.call(&key)).await.unwrap();
+}
+
+async fn waits_for_the_charge_that_is_inside<F>(
+    world: &Arc<World>,
+    key: &Key,
+    publish: impl Fn(&mut db::Tx<'_>, &mut Ctx) -> Result<(), Fault> + Send + Sync + 'static,
+    wait: impl FnOnce(Kernel, Key) -> F,
+) where
+    F: Future<Output = Result<(), Fault>> + Send + 'static,
+{
+    let wallet_id = world.wallet_id();
     // Somebody holds the wallet, so that the charge stands between its gates and its commit.
     let (pause, point) = Pause::new();
     let holder = tokio::spawn({
-        let world = Arc::clone(&world);
+        let world = Arc::clone(world);
         async move {
             world
                 .write(move |tx, ctx| {
@@ -168,24 +201,21 @@ async fn a_drain_waits_for_the_charge_that_is_inside(world: Arc<World>) {
     });
     pause.wait();
     let charge = tokio::spawn({
-        let (world, key) = (Arc::clone(&world), key.clone());
+        let (world, key) = (Arc::clone(world), key.clone());
         async move { buy(&world.kernel, world.call(&key)).await }
     });
-    somebody_waits(&world).await;
-    world.write(move |tx, ctx| keys::revoke(tx, ctx, key_id)).await.unwrap();
+    somebody_waits(world).await;
+    world.write(publish).await.unwrap();
     let other = world.another_kernel(world.clock.clone());
-    let mut drain =
-        tokio::spawn(
-            async move { other.drain(key.tenant_id, kernel::spine::lineage_gate(lineage_id)).await },
-        );
-    two_wait(&world).await;
+    let mut drain = tokio::spawn(wait(other, key.clone()));
+    two_wait(world).await;
     assert!(!drain.is_finished() && !charge.is_finished());
     pause.release();
     holder.await.unwrap().unwrap();
     (&mut drain).await.unwrap().unwrap();
-    let at_drain = charges(&world).await;
+    let at_drain = charges(world).await;
     let charged = charge.await.unwrap();
-    assert_eq!(charges(&world).await, at_drain);
+    assert_eq!(charges(world).await, at_drain);
     assert_eq!(i64::from(charged.is_ok()), at_drain, "it was charged before the drain, or not at all");
 }
 

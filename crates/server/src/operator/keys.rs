@@ -68,8 +68,8 @@ pub(super) async fn change(
     let input = ChangeKey { key_id: parse_id(&id)?, change, scopes_of: services::scopes };
     let target = Target::of(&document)?;
     let call = operator.call(target, Service::Platform, "/operator/v1/keys/{id}", &document);
-    let answer = app.kernel.run(call, &command::CHANGE_KEY, input, command::change_key).await?;
-    Ok(reply::json(StatusCode::OK, &answer.value))
+    let changed = platform::change_key(&app.kernel, call, input).await?;
+    Ok(reply::json(StatusCode::OK, &changed))
 }
 
 /// `DELETE /operator/v1/keys/{id}`: revokes. Once answered, no charge by the key commits.

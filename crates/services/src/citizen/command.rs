@@ -6,8 +6,8 @@ use base::id::TenantId;
 use base::{Code, Environment, Fault};
 use db::Tx;
 use kernel::secrets::Mac;
-use kernel::spine::{Audit, Claimed, Idempotent, Price, Scope};
-use kernel::{Command, Ctx, Ending, Secrets, ledger, settings, subjects, tenancy};
+use kernel::spine::{Audit, Claimed, Idempotent, Price, Scope, unit_price};
+use kernel::{Command, Ctx, Ending, Secrets, settings, subjects, tenancy};
 
 use super::model::{
     Filter, Findings, NationalId, Outcome, Question, Reason, Verification, VerificationId, judge,
@@ -238,7 +238,7 @@ fn write(
     let question = &input.question;
     let id = VerificationId::new(ctx.now, ctx.random.id_bits());
     let units = units(&answer, input.settings);
-    let credits_used = if units == 0 { 0 } else { ledger::price(tx, ctx.tenant_id, VERIFY.name)?.1 * units };
+    let credits_used = if units == 0 { 0 } else { unit_price(tx, ctx, &VERIFY)? * units };
     let outcome = answer.reason.outcome();
     let row = NewRow {
         id,

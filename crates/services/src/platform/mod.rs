@@ -8,6 +8,7 @@
 //! that was inside the gate has ended. Only then is the caller answered.
 //! Where the wait cannot be confirmed, a suspension or revocation is answered with a failure that says that the new
 //! state holds; a rotation is answered with the new secret, which nobody could show again, and with a warning.
+//! A change of a key waits in the same way, for gates that stay open, and is answered with a warning, too.
 
 pub mod api;
 pub mod body;
@@ -63,6 +64,9 @@ pub struct Platform {
 const UNCONFIRMED_ROTATION: &str = "The key was rotated: store the new secret. Whether calls that a replaced key had \
     begun have ended could not be confirmed. Revoke that key to wait for them.";
 
+const UNCONFIRMED_CHANGE: &str = "The key was changed, and every call that begins now holds to it. Whether calls that \
+    had begun before have ended could not be confirmed. Repeat the call to wait for them.";
+
 /// Suspends, closes or reopens a tenant. When it returns, no charge of a tenant that is not active commits any more.
 ///
 /// # Errors
@@ -88,6 +92,25 @@ pub async fn revoke_key(kernel: &Kernel, call: Call, key_id: KeyId) -> Result<Ke
     let answer = kernel.run(call, &command::REVOKE_KEY, key_id, command::revoke_key).await?;
     kernel.drain(tenant_id, lineage_gate(answer.value.lineage_id)).await?;
     Ok(answer.value)
+}
+
+/// Changes a key. When it returns, every call that holds to what the key had before has ended, unless the answer carries
+/// a warning: where scopes, spend cap or end are changed, it waits for them.
+///
+/// # Errors
+/// Not found; a key that is not live; a change that does not fit, or gives more than the caller has; a database failure.
+pub async fn change_key(kernel: &Kernel, call: Call, input: command::ChangeKey) -> Result<KeyView, Fault> {
+    let (tenant_id, waits) = (call.caller.tenant_id, input.change.is_asked_inside());
+    let answer = kernel.run(call, &command::CHANGE_KEY, input, command::change_key).await?;
+    if !waits {
+        return Ok(answer.value);
+    }
+    let waited = kernel.wait_for_live(tenant_id, answer.value.lineage_id).await;
+    let warning = waited.err().map(|fault| {
+        tracing::warn!(%tenant_id, key = %answer.value.id, ?fault, "a key was changed and its calls not waited for");
+        UNCONFIRMED_CHANGE.to_owned()
+    });
+    Ok(KeyView { warning, ..answer.value })
 }
 
 /// Rotates a key. Without a grace the old key is dead, and no charge by it commits, when it returns, unless its answer

@@ -28,8 +28,10 @@ use kernel::Kernel;
 pub use flush::Flusher;
 
 /// The scopes a management key may hold.
-pub const SCOPES: &[&str] =
-    &["accounts:read", "accounts:write", "tokens:read", "tokens:write", "tokens:verify"];
+pub const SCOPES: &[&str] = &["accounts:read", "accounts:write", "tokens:read", "tokens:write", VERIFY_SCOPE];
+
+/// What the bulk call asks a management key for.
+const VERIFY_SCOPE: &str = "tokens:verify";
 
 /// What the handlers of this service share. One pointer, because every request clones it.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use attestry::app::App;
+use base::id::TenantId;
 use serde_json::{Value, json};
 use services::citizen::registry::{Found, Outage, Record, RecordStatus};
 use services::citizen::{Citizen, Outside, Settings};
@@ -18,6 +19,7 @@ use crate::fixture::{Ask, Reply, State, World};
 on_both_engines! {
     the_eighth_scenario_takes_eight_seconds_and_holds_its_price_meanwhile
     a_second_caller_with_the_key_waits_for_the_first_and_is_not_charged
+    a_price_that_changes_meanwhile_holds_for_the_next_call
     a_caller_who_leaves_stops_nothing
     a_tenant_suspended_meanwhile_is_not_charged_and_told_nothing
     a_key_revoked_meanwhile_is_not_charged_and_told_nothing
@@ -159,6 +161,44 @@ async fn a_second_caller_with_the_key_waits_for_the_first_and_is_not_charged(wor
     let after = world.state(&world.mine).await;
     assert_eq!(after.replies, before.replies + 1);
     assert_captured(&before, &after);
+}
+
+async fn a_price_that_changes_meanwhile_holds_for_the_next_call(world: Arc<World>) {
+    let (key, gate) = (key(&world, "test").await, unknown());
+    let edge = gate.edge(&world);
+    let question = json!({ "nationalId": SLOW, "maxAgeSeconds": 0 });
+    // One credit is what a call costs without a price list.
+    for (held_at, next) in [(1, 5), (5, 2)] {
+        let before = world.state(&world.mine).await;
+        let call = begun(&edge, ask(&key, &question));
+        gate.has_begun().await;
+        set_price(&world, next).await;
+        gate.go_on.add_permits(1);
+        let body = call.await.unwrap().expect(200);
+        assert_eq!((&body["data"]["creditsUsed"], &body["creditDeducted"]), (&json!(held_at), &json!(true)));
+        let after = world.state(&world.mine).await;
+        assert_eq!((after.credits, held(&world).await), (before.credits - held_at, 0));
+        assert_eq!(listed(&world, &key, "?limit=1").await["data"][0]["creditsUsed"], held_at);
+        world.clock.advance_seconds(1);
+    }
+    let before = world.state(&world.mine).await;
+    gate.go_on.add_permits(1);
+    let body = ask(&key, &question).send(&edge).await.expect(200);
+    assert_eq!(body["data"]["creditsUsed"], 2);
+    assert_eq!(world.state(&world.mine).await.credits, before.credits - 2);
+}
+
+/// A newer line of my price list.
+async fn set_price(world: &World, amount: i64) {
+    const PRICE: &str =
+        "INSERT INTO price (tenant_id, command, price_id, amount, created_at_us) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let (tenant_id, now): (TenantId, _) = (world.mine.parse().unwrap(), world.clock.now());
+    let id = format!("price_{}", kernel::secrets::hex(&now.micros().to_be_bytes()));
+    let args = move |tx: &mut db::Tx<'_>| {
+        let command = services::citizen::command::VERIFY.name;
+        Ok(tx.exec(PRICE, db::args![tenant_id, command, &id, amount, now])?)
+    };
+    world.app.kernel.db.write(tenant_id, args).await.unwrap();
 }
 
 async fn a_caller_who_leaves_stops_nothing(world: Arc<World>) {

@@ -16,6 +16,7 @@ on_both_engines! {
     after_a_ban_is_answered_no_charge_to_the_account_commits
     after_a_suspension_is_answered_no_charge_of_the_tenant_commits
     after_a_management_keys_revocation_is_answered_none_of_its_bulk_calls_charges
+    after_a_management_keys_scope_is_taken_none_of_its_bulk_calls_charges
     what_was_ended_stays_ended_on_a_node_whose_clock_is_behind
 }
 
@@ -68,6 +69,23 @@ async fn after_a_management_keys_revocation_is_answered_none_of_its_bulk_calls_c
         let (id, tenant) = (&keys[round].id, &world.mine);
         let path = format!("/operator/v1/keys/{id}?environment=test&tenantId={tenant}");
         Ask::new("DELETE", &path).bearer(&token)
+    })
+    .await;
+}
+
+async fn after_a_management_keys_scope_is_taken_none_of_its_bulk_calls_charges(world: Arc<World>) {
+    let token = world.operator_token();
+    let mut keys = Vec::new();
+    for _ in 0..ROUNDS {
+        keys.push(world.key(&world.mine, json!({ "service": "quota" })).await);
+    }
+    let calls = |client: &Client, round: usize| {
+        let ask = bulk_of(&keys[round].secret, client);
+        [ask.clone(), ask]
+    };
+    ended_while_charging(&world, calls, |_, round| {
+        let body = json!({ "tenantId": world.mine, "environment": "test", "scopes": ["accounts:read"] });
+        Ask::new("PATCH", &format!("/operator/v1/keys/{}", keys[round].id)).bearer(&token).json(&body)
     })
     .await;
 }

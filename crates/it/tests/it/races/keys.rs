@@ -12,7 +12,7 @@ use crate::fixture::{Ask, NewKey, Reply, State, World, text};
 on_both_engines! {
     after_a_tenants_revocation_is_answered_no_charge_of_the_key_commits
     after_a_rotation_without_grace_is_answered_no_charge_of_the_old_key_commits
-    after_a_scope_is_taken_no_call_that_begins_is_charged
+    after_a_scope_is_taken_no_charge_that_needs_it_commits
     the_same_idempotency_key_from_many_callers_makes_one_key_and_one_refill
     refills_at_the_same_time_never_fill_a_wallet_beyond_its_limit
     two_changes_at_once_are_both_kept
@@ -39,19 +39,12 @@ async fn after_a_rotation_without_grace_is_answered_no_charge_of_the_old_key_com
     .await;
 }
 
-async fn after_a_scope_is_taken_no_call_that_begins_is_charged(world: Arc<World>) {
+async fn after_a_scope_is_taken_no_charge_that_needs_it_commits(world: Arc<World>) {
     let manager = platform_key(&world).await;
-    let key = citizen_key(&world).await;
-    let ended = Arc::new(AtomicBool::new(false));
-    let callers = charging(&world, world.public(), &key, &ended);
-    while balance(&world).await == 100_000 {
-        tokio::task::yield_now().await;
-    }
-    let change = Ask::new("PATCH", &path(&key)).bearer(&manager).json(&json!({ "scopes": [] }));
-    until_done(&world, world.public(), change).await.expect(200);
-    ended.store(true, Ordering::SeqCst);
-    let passed: i64 = callers.join_all().await.into_iter().sum();
-    assert_eq!(100_000 - balance(&world).await, passed, "every 200 is a charge");
+    ended_while_charging(&world, |key| {
+        Ask::new("PATCH", &path(key)).bearer(&manager).json(&json!({ "scopes": [] }))
+    })
+    .await;
 }
 
 fn path(key: &NewKey) -> String {

@@ -212,7 +212,9 @@ struct ChangeBody {
     patch,
     path = "/platform/v1/keys/{id}",
     summary = "Change a key",
-    description = "What is not named stays as it is. A change holds for every call that begins after it was answered.",
+    description = "What is not named stays as it is. A change holds for every call that begins after it was answered; \
+                   where `scopes`, `spend_cap_per_day` or `expires_at` change, those that had begun before have ended \
+                   by then, unless the answer carries a `warning`.",
     security(("platform" = ["keys:write"])),
     params(("id" = String, Path, description = "`key_…`")),
     request_body = ChangeBody,
@@ -235,8 +237,8 @@ pub(super) async fn patch(
     let change: KeyChange = body::key(&document, &body::SNAKE_CASE)?;
     let input = ChangeKey { key_id: parse_id(&id)?, change, scopes_of: platform.catalog.scopes };
     let call = caller.call("/platform/v1/keys/{id}", &document);
-    let answer = platform.kernel.run(call, &command::CHANGE_KEY, input, command::change_key).await?;
-    Ok(reply::json(StatusCode::OK, &answer.value))
+    let changed = platform::change_key(&platform.kernel, call, input).await?;
+    Ok(reply::json(StatusCode::OK, &changed))
 }
 
 /// `DELETE /platform/v1/keys/{id}`: revokes. Once it is answered, no charge by the key commits. Free.

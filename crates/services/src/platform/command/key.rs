@@ -52,7 +52,7 @@ pub struct KeyView {
     pub expires_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Timestamp>,
-    /// Only after a rotation: what of it could not be confirmed, and how to confirm it.
+    /// Only after a rotation or change: what of it could not be confirmed, and how to confirm it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub warning: Option<String>,
 }

@@ -13,10 +13,10 @@ use web::caller::{bearer, idempotency_key};
 use web::{Failure, RequestMeta, reply};
 
 use super::dialect::ErrorBody;
-use crate::quota::Quota;
 use crate::quota::flush::Ask;
 use crate::quota::index::Entry;
 use crate::quota::model::{COUNT_MAX, Verdict};
+use crate::quota::{Quota, VERIFY_SCOPE};
 
 /// The token may pass.
 #[derive(Serialize, ToSchema)]
@@ -146,6 +146,7 @@ pub(super) fn refuse(verdict: Verdict) -> Fault {
         Verdict::KeyReused => kernel::idempotency::mismatch(),
         Verdict::CallerRefused(Code::CredentialExpired) => kernel::keys::expired(),
         Verdict::CallerRefused(Code::TenantInactive) => kernel::tenancy::inactive(),
+        Verdict::CallerRefused(Code::ScopeMissing) => kernel::spine::scope_missing(VERIFY_SCOPE),
         Verdict::CallerRefused(_) => kernel::keys::invalid(),
         Verdict::Passed { .. } => Fault::internal("a call that passed is no refusal"),
     }

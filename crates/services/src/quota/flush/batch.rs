@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::known::Known;
 use super::store::{self, Charge, States};
 use super::{Ask, alert};
+use crate::quota::VERIFY_SCOPE;
 use crate::quota::model::{Book, Decision, Verdict};
 
 /// Decides every call and writes what the passed ones cost. One verdict per ask, in order.
@@ -89,7 +90,8 @@ fn numbered<'a>(kernel: &Kernel, now: Timestamp, charges: Vec<(&'a Ask, i64)>) -
 }
 
 /// Enters the gates of the management keys that ask for others, in one order, so that two nodes cannot wait for each
-/// other. Gives the keys that were revoked or whose tenant was suspended since their calls were let in, and why.
+/// other. Gives the keys that were revoked or lost the scope, or whose tenant was suspended, since their calls were
+/// let in, and why.
 fn enter_keys(
     tx: &mut Tx<'_>,
     kernel: &Kernel,
@@ -106,7 +108,7 @@ fn enter_keys(
     keys.dedup();
     let mut refused = HashMap::new();
     for key_id in keys {
-        match tenancy::enter_live(tx, tenant_id, key_id, &kernel.clock) {
+        match tenancy::enter_live(tx, tenant_id, key_id, VERIFY_SCOPE, &kernel.clock) {
             Err(fault) if fault.is_ours() => return Err(fault),
             Err(fault) => drop(refused.insert(key_id, fault.code)),
             Ok(()) => {}

@@ -3,6 +3,7 @@
 mod bound;
 mod lists;
 mod reach;
+mod told;
 
 use std::sync::Arc;
 
