@@ -27,5 +27,5 @@ pub use error::Error;
 pub use migrate::AppliedMigration;
 pub use pool::{Db, Status};
 pub use row::{Column, Row};
-pub use settings::{Engine, Isolation, Migration, Settings, Source};
+pub use settings::{Engine, Isolation, Migration, Settings, Source, WRITE_TIME_MAX};
 pub use tx::Tx;

@@ -1,8 +1,13 @@
 //! Which engine, where, and how much of it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base::Secret;
+
+/// A write of PostgreSQL that began so long ago is not committed any more: its rows bear the time of their making, and
+/// whoever reads by time may rely on it that older rows do not appear later.
+pub const WRITE_TIME_MAX: Duration = Duration::from_secs(25);
 
 /// The engine behind the border.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -57,6 +62,8 @@ pub struct Settings {
     /// All migrations this binary knows, ascending.
     pub migrations: &'static [Migration],
     pub isolation: Isolation,
+    /// PostgreSQL: a write that took so long is not committed. SQLite has one writer, behind which everybody waits.
+    pub write_time_max: Duration,
 }
 
 impl Settings {
@@ -69,6 +76,7 @@ impl Settings {
             queue_max: 4096,
             migrations,
             isolation: Isolation::default(),
+            write_time_max: WRITE_TIME_MAX,
         }
     }
 }

@@ -138,6 +138,7 @@ async fn fold_usage(
 /// Whether there may be more to do.
 async fn fold_batch(kernel: &Kernel, tenant_id: TenantId, source: &'static Source) -> Result<bool, Fault> {
     let now = kernel.clock.now();
+    kernel.db.write(tenant_id, |_| Ok(())).await?;
     let planned = kernel.db.read(move |tx| usage::plan(tx, tenant_id, source, now)).await?;
     let Some(batch) = planned else { return Ok(false) };
     for step in batch.steps(CHUNK_SUMS) {

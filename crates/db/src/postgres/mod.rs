@@ -8,6 +8,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use base::{Fault, Secret};
 
@@ -26,6 +27,7 @@ struct Shared {
     queue: Queue,
     target: Target,
     isolation: Isolation,
+    write_time_max: Duration,
     /// Threads that have a connection.
     connected: AtomicUsize,
     /// `false` since the server ran out of space, until a write succeeds.
@@ -41,6 +43,7 @@ pub(crate) fn open(url: &Secret, settings: &Settings) -> Result<(Postgres, Vec<J
         queue: Queue::new(settings.queue_max),
         target: Target::parse(url)?,
         isolation: settings.isolation,
+        write_time_max: settings.write_time_max,
         connected: AtomicUsize::new(0),
         writable: AtomicBool::new(true),
     });

@@ -145,12 +145,16 @@ impl Worker {
 
 /// Runs a transaction once.
 fn run(session: &mut Session, task: &mut Task, shared: &Shared) -> Outcome {
+    let began_at = now();
     if let Err(error) = session.batch(begin(task.mode, shared.isolation)) {
         return undone(session, error);
     }
     let mut tx = Tx::new(tx::Session::Postgres(&mut *session));
     let wanted = task.job.run(&mut tx);
     match tx.failure() {
+        None if wanted && is_late(task.mode, began_at, shared) => {
+            undone(session, Error::LockTimeout("the transaction took too long to be committed".into()))
+        }
         None if wanted => commit(session, task.mode, shared),
         Some(Failure::Lost) => Outcome::Lost(Error::Connection("it was lost within a transaction".into())),
         Some(Failure::Collision) => undone(session, Error::Serialization("it collided with another".into())),
@@ -165,6 +169,10 @@ fn run(session: &mut Session, task: &mut Task, shared: &Shared) -> Outcome {
             }
         }
     }
+}
+
+fn is_late(mode: Mode, began_at: Instant, shared: &Shared) -> bool {
+    mode == Mode::Write && now().duration_since(began_at) >= shared.write_time_max
 }
 
 fn commit(session: &mut Session, mode: Mode, shared: &Shared) -> Outcome {

@@ -17,6 +17,19 @@ fn fixture() -> Option<Fixture> {
 }
 
 #[test]
+fn a_write_that_took_too_long_is_not_committed_and_a_read_may_take_its_time() {
+    let Some(mut fixture) = fixture() else { return };
+    let slow = fixture.open();
+    fixture.settings.write_time_max = std::time::Duration::ZERO;
+    let db = fixture.open();
+    let fault = db.write_blocking(TENANT, |tx| insert(tx, 1)).unwrap_err();
+    assert_eq!(fault.code, Code::Unavailable, "{fault:?}");
+    assert_eq!(count(&db), 0);
+    slow.write_blocking(TENANT, |tx| insert(tx, 1)).unwrap();
+    assert_eq!(count(&db), 1);
+}
+
+#[test]
 fn arrays_unnest() {
     const INSERT: &str = "INSERT INTO wallet (tenant_id, id, name, secret)
         SELECT ?1, * FROM unnest(?2::bigint[], ?3::text[], ?4::bytea[])";

@@ -17,6 +17,7 @@ on_both_engines! {
     of_two_nodes_that_fold_the_same_rows_one_writes
     figures_equal_the_transfers_while_calls_and_folds_of_two_nodes_go_on
     what_is_not_old_enough_is_not_folded
+    a_row_that_the_fold_missed_is_found_by_a_rebuild_and_told
     the_other_environment_and_another_tenant_are_not_counted
     only_what_was_charged_is_counted
     a_query_that_is_wrong_is_refused_by_the_name_of_its_parameter
@@ -83,6 +84,46 @@ fn sum(figures: &[(String, i64, i64)]) -> (i64, i64) {
 
 fn told(figures: &[(String, i64, i64)]) -> Vec<(&str, i64, i64)> {
     figures.iter().map(|(start, calls, points)| (start.as_str(), *calls, *points)).collect()
+}
+
+async fn a_row_that_the_fold_missed_is_found_by_a_rebuild_and_told(world: Arc<World>) {
+    const MISS: &str = "UPDATE usage_hour SET calls = calls - 1, points = points - 7 \
+        WHERE tenant_id = ?1 AND (subject_id = '' OR subject_id = ?2)";
+    let keys = Keys::of(&world).await;
+    let clients = clients(&world, 2).await;
+    for client in &clients {
+        call(&world, client, 7).await;
+        call(&world, client, 5).await;
+    }
+    world.clock.advance_seconds(OLD_ENOUGH);
+    sweep(&world.app.kernel).await.unwrap();
+    let right = keys.sums(&world, &clients).await;
+    let rebuild = async || {
+        let body = json!({ "tenantId": world.mine });
+        world.operate("POST", "/operator/v1/usage/rebuild", body).await["data"].clone()
+    };
+    let before = world.state(&world.mine).await;
+    assert_eq!((rebuild().await, world.state(&world.mine).await), (json!([]), before.clone()));
+    let (tenant_id, account): (TenantId, _) = (world.mine.parse().unwrap(), clients[0].account.clone());
+    let miss = move |tx: &mut db::Tx<'_>| Ok(tx.exec(MISS, db::args![tenant_id, &account])?);
+    assert_eq!(world.app.kernel.db.write(tenant_id, miss).await.unwrap(), 2);
+    assert_ne!(keys.sums(&world, &clients).await, right);
+    let differed = json!([{
+        "start": "2026-05-28T20:00:00.000Z", "environment": "test", "service": "quota", "outcome": "passed",
+        "callsBefore": 3, "calls": 4, "creditsBefore": 0, "credits": 0, "pointsBefore": 17, "points": 24,
+    }]);
+    assert_eq!(rebuild().await, differed);
+    assert_eq!(keys.sums(&world, &clients).await, right);
+    assert_eq!(rebuild().await, json!([]));
+    let audits = world.audits_of("quota 2026-05-28T20:00:00.000Z").await;
+    assert_eq!(audits, [("operator".to_owned(), "platform.usage.rebuild".to_owned())]);
+    assert_eq!(world.state(&world.mine).await.audits, before.audits + 1);
+    let wrong = json!({ "tenantId": world.mine, "from": "yesterday" });
+    let ask = Ask::post("/operator/v1/usage/rebuild").bearer(&world.operator_token()).json(&wrong);
+    assert_eq!(ask.send(world.operator()).await.expect(400)["errors"][0]["pointer"], "#/from");
+    let nobody = json!({ "tenantId": "tn_00000000000000000000000001" });
+    let ask = Ask::post("/operator/v1/usage/rebuild").bearer(&world.operator_token()).json(&nobody);
+    ask.send(world.operator()).await.expect(404);
 }
 
 async fn call(world: &World, client: &Client, count: i64) {

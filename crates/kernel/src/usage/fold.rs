@@ -61,6 +61,8 @@ pub fn is_due(tx: &mut Tx<'_>, tenant_id: TenantId, source: &Source, now: Timest
 }
 
 /// Counts the next rows, or again those of a batch that was left half written.
+/// After `now` was taken, and before this is read, an empty transaction must have been written: then SQLite's writer has
+/// ended every transaction that took an earlier time.
 ///
 /// # Errors
 /// A database failure.
@@ -133,7 +135,7 @@ fn cut(counts: &[Count], rows: usize) -> Option<usize> {
 }
 
 /// The sums of all subjects together, and of what a service counts without one.
-fn whole(counts: &[Count]) -> Vec<Count> {
+pub(super) fn whole(counts: &[Count]) -> Vec<Count> {
     let mut sums: BTreeMap<_, (Environment, Totals)> = BTreeMap::new();
     for count in counts {
         let place = (count.environment.name(), count.hour, &count.outcome);

@@ -14,6 +14,7 @@
 mod fold;
 mod range;
 mod read;
+mod rebuild;
 mod store;
 
 use base::id::TenantId;
@@ -23,11 +24,14 @@ use db::Tx;
 pub use fold::{Batch, Step, apply, is_due, plan};
 pub use range::{Bucket, Range};
 pub use read::{Figure, Wanted, read};
+pub use rebuild::{Difference, Recount, recount, replace};
 pub use store::STATEMENTS;
 
-/// How long a row may take from its id's time until it can be seen. That time is taken after the locks, and a few
-/// statements follow, of which PostgreSQL ends each after 30 seconds, and a silent transaction after 60; the rest is
-/// for clocks that differ, by a second where `doctor` is content. A row that took longer would be in no sum.
+/// How long a row may take from its id's time until it can be seen. On PostgreSQL no transaction is committed that began
+/// [`db::WRITE_TIME_MAX`] ago, 25 seconds; one that falls silent is ended after 30, and a statement, COMMIT among them,
+/// after 30: 85 in all. The rest is for clocks that differ, by a second where `doctor` is content.
+/// On SQLite there is one writer, and who folds lets it end what it had begun: see [`plan`].
+/// Should a row take longer all the same, [`recount`] finds it.
 pub const SETTLE_SECONDS: i64 = 120;
 pub const HOUR_US: i64 = 3_600_000_000;
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use base::id::TenantId;
 use base::{Environment, Fault, Service, Timestamp};
 use db::{Row, Tx, args};
@@ -22,7 +24,13 @@ const SUMS: &str = "SELECT (hour_us / ?7) * ?7 AS start_us, outcome, CAST(SUM(ca
     WHERE tenant_id = ?1 AND environment = ?2 AND service = ?3 AND subject_id = ?4 AND hour_us >= ?5 AND hour_us < ?6 \
     GROUP BY (hour_us / ?7) * ?7, outcome";
 
-pub const STATEMENTS: &[&str] = &[FIND_MARK, LOCK_MARK, OPEN_MARK, SET_MARK, ADD, SUMS];
+const SUMS_OF_HOUR: &str = "SELECT outcome, calls, credits, points FROM usage_hour \
+    WHERE tenant_id = ?1 AND environment = ?2 AND service = ?3 AND subject_id = '' AND hour_us = ?4";
+const FORGET_HOUR: &str =
+    "DELETE FROM usage_hour WHERE tenant_id = ?1 AND environment = ?2 AND service = ?3 AND hour_us = ?4";
+
+pub const STATEMENTS: &[&str] =
+    &[FIND_MARK, LOCK_MARK, OPEN_MARK, SET_MARK, ADD, SUMS, SUMS_OF_HOUR, FORGET_HOUR];
 
 pub(super) fn find_mark(
     tx: &mut Tx<'_>,
@@ -93,6 +101,33 @@ pub(super) fn sums(tx: &mut Tx<'_>, place: &Place<'_>) -> Result<Vec<(i64, Strin
             Ok((row.int("start_us")?, row.text("outcome")?, totals))
         },
     )?)
+}
+
+/// The sums of a whole tenant in one hour, by outcome.
+pub(super) fn sums_of_hour(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    service: Service,
+    hour: Timestamp,
+) -> Result<BTreeMap<String, Totals>, Fault> {
+    let sums = tx.all(SUMS_OF_HOUR, args![tenant_id, environment, service, hour], |row| {
+        let totals =
+            Totals { calls: row.int("calls")?, credits: row.int("credits")?, points: row.int("points")? };
+        Ok((row.text("outcome")?, totals))
+    })?;
+    Ok(sums.into_iter().collect())
+}
+
+pub(super) fn forget_hour(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    service: Service,
+    hour: Timestamp,
+) -> Result<(), Fault> {
+    tx.exec(FORGET_HOUR, args![tenant_id, environment, service, hour])?;
+    Ok(())
 }
 
 fn mark(row: &Row<'_>) -> Result<Mark, db::Error> {

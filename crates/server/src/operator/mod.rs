@@ -85,6 +85,7 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(ledger::check)))
         .routes(guarded(routes!(ledger::summary)))
         .routes(guarded(routes!(usage::get)))
+        .routes(guarded(routes!(usage::rebuild)))
         .routes(guarded(routes!(system::doctor)))
         .routes(guarded(routes!(system::migrations)))
         .routes(guarded(routes!(system::activate_pepper)))

@@ -1,14 +1,18 @@
 use axum::extract::{Query as QueryOf, State};
 use axum::response::Response;
-use base::Fault;
 use base::id::AccountId;
+use base::{Environment, Fault, Service};
 use http::StatusCode;
-use kernel::usage::{self, Wanted};
+use kernel::tenancy;
+use kernel::usage::{self, Range, Wanted};
 use serde::Deserialize;
-use services::platform::api::{UsageList, UsageQuery};
+use serde_json::json;
+use services::platform;
+use services::platform::api::{DifferenceView, UsageList, UsageQuery};
 use services::quota;
+use web::json::both;
 use web::problem::Problem;
-use web::{Failure, reply};
+use web::{Failure, Json, reply};
 
 use super::guard::{Operator, Query, Target};
 use crate::app::App;
@@ -41,6 +45,26 @@ pub(super) async fn get(
         usage::read(tx, &sources, &wanted)
     };
     Ok(reply::json(StatusCode::OK, &UsageList::of(app.kernel.db.read(read).await?)))
+}
+
+/// `POST /operator/v1/usage/rebuild`: recounts a tenant's folded hours from the rows, both environments, and corrects
+/// what is wrong.
+///
+/// `from` and `to` as of `GET /operator/v1/usage`, by the hour. The rows themselves are never changed.
+#[utoipa::path(post, path = "/operator/v1/usage/rebuild", security(("operator" = [])), responses((status = 200, description = "`{\"data\":[…]}`: what differed.", body = [DifferenceView]), (status = 400, body = Problem), (status = 404, body = Problem), (status = 503, description = "Usage is being summed up; repeat the call.", body = Problem)))]
+pub(super) async fn rebuild(
+    State(app): State<App>,
+    operator: Operator,
+    Json(document): Json,
+) -> Result<Response, Failure> {
+    let target = Target { environment: Environment::Live, ..Target::of(&document)? };
+    let (from, to) = both(document.optional_string("from", 0..=64), document.optional_string("to", 0..=64))?;
+    let range = Range::parse(from, to, None, app.kernel.clock.now())?;
+    app.kernel.db.read(move |tx| tenancy::find(tx, target.tenant_id)).await?;
+    let call = operator.call(target, Service::Platform, "/operator/v1/usage/rebuild", &document);
+    let found = platform::rebuild_usage(&app.kernel, call, services::USAGE, range).await?;
+    let data: Vec<DifferenceView> = found.into_iter().map(DifferenceView::from).collect();
+    Ok(reply::json(StatusCode::OK, &json!({ "data": data })))
 }
 
 impl OfAccount {

@@ -248,6 +248,7 @@ pub(super) const OPERATOR: &[(&str, &str)] = &[
     ("GET", "/operator/v1/ledger/check"),
     ("GET", "/operator/v1/ledger/summary"),
     ("GET", "/operator/v1/usage"),
+    ("POST", "/operator/v1/usage/rebuild"),
     ("GET", "/operator/v1/doctor"),
     ("GET", "/operator/v1/migrations"),
     ("POST", "/operator/v1/secrets/activate"),

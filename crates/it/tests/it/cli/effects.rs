@@ -94,6 +94,8 @@ fn change_everything(cli: &Cli, made: &Made) {
     let shown = cli.ok(&format!("tenant settings {target}"));
     assert!(shown.lines().any(|line| line.starts_with(low) && line.ends_with(" 500")), "{shown}");
     assert!(cli.json(&format!("tenant set {target} {low}=default"))["settings"][low].is_null());
+    let rebuilt = cli.ok(&format!("usage rebuild --tenant {tenant}"));
+    assert_eq!(rebuilt.trim(), "Every sum is what its rows add up to.");
     for plan in ["enterprise", "standard"] {
         assert_eq!(cli.json(&format!("tenant set --tenant {tenant} --plan {plan}"))["plan"], plan);
     }

@@ -47,6 +47,8 @@ fn a_wrong_call_says_what_is_wrong_and_shows_a_right_one() {
             format!("tenant set --tenant {tenant} wallet.credits_low_threshold"),
             ["must be NAME=VALUE", "attestry tenant set"],
         ),
+        ("usage".to_owned(), ["--tenant <ID>", "attestry usage --tenant"]),
+        ("usage rebuild".to_owned(), ["--tenant <ID>", "attestry usage rebuild --tenant"]),
         (
             format!("tenant set --tenant {tenant} --plan gold"),
             ["possible values: standard, enterprise", "--plan enterprise"],

@@ -1,8 +1,9 @@
 use base::Timestamp;
-use base::id::AccountId;
-use serde_json::Value;
+use base::id::{AccountId, TenantId};
+use clap::Subcommand;
+use serde_json::{Value, json};
 
-use super::{Job, get};
+use super::{Job, get, post};
 use crate::cli::arguments::{Common, Target, id, moment};
 use crate::cli::show::{Columns, rows, table};
 
@@ -15,16 +16,34 @@ const COLUMNS: Columns = &[
     ("POINTS", "points"),
 ];
 
+const DIFFERENCES: Columns = &[
+    ("START", "start"),
+    ("ENVIRONMENT", "environment"),
+    ("SERVICE", "service"),
+    ("OUTCOME", "outcome"),
+    ("CALLS BEFORE", "callsBefore"),
+    ("CALLS", "calls"),
+    ("CREDITS BEFORE", "creditsBefore"),
+    ("CREDITS", "credits"),
+    ("POINTS BEFORE", "pointsBefore"),
+    ("POINTS", "points"),
+];
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     attestry usage --tenant tn_01kdvdna00e008m2jtjb6jqfym\n  \
     attestry usage --tenant tn_01kdvdna00e008m2jtjb6jqfym --bucket day --from 2026-06-01T00:00:00Z --service quota\n  \
-    attestry usage --tenant tn_01kdvdna00e008m2jtjb6jqfym --account acc_01kdvdna00e008m2jtjb6jqfym")]
+    attestry usage --tenant tn_01kdvdna00e008m2jtjb6jqfym --account acc_01kdvdna00e008m2jtjb6jqfym\n  \
+    attestry usage rebuild --tenant tn_01kdvdna00e008m2jtjb6jqfym")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(in crate::cli) struct Usage {
     #[command(flatten)]
     pub(super) common: Common,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// Always there without a verb.
     #[command(flatten)]
-    target: Target,
+    target: Option<Target>,
     /// Since when; 24 hours ago, or 30 days with --bucket day, unless said
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
@@ -42,9 +61,39 @@ pub(in crate::cli) struct Usage {
     account: Option<AccountId>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Recount the hours from the rows that the calls left, and correct and show those that were wrong
+    #[command(
+        after_help = "Example:\n  attestry usage rebuild --tenant tn_01kdvdna00e008m2jtjb6jqfym --from 2026-06-01T00:00:00Z"
+    )]
+    Rebuild {
+        /// The tenant: tn_…; both of its environments
+        #[arg(long, env = "ATTESTRY_TENANT", hide_env = true, value_name = "ID", value_parser = id::<TenantId>)]
+        tenant: TenantId,
+        /// Since when; 24 hours ago unless said
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        from: Option<Timestamp>,
+        /// Until when; now unless said. At most 31 days
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        to: Option<Timestamp>,
+    },
+}
+
 impl Usage {
     pub(super) fn job(&self) -> Job {
-        let mut path = format!("/operator/v1/usage?{}&bucket={}", self.target.query(), self.bucket);
+        match (&self.verb, &self.target) {
+            (Some(Verb::Rebuild { tenant, from, to }), _) => {
+                let said = [("tenantId", json!(tenant)), ("from", json!(from)), ("to", json!(to))];
+                Job::new(post("/operator/v1/usage/rebuild", said), rebuilt)
+            }
+            (None, Some(target)) => self.count(target),
+            (None, None) => unreachable!("without a verb, clap asks for a tenant"),
+        }
+    }
+
+    fn count(&self, target: &Target) -> Job {
+        let mut path = format!("/operator/v1/usage?{}&bucket={}", target.query(), self.bucket);
         let texts = [
             ("from", self.from.map(|at| at.to_string())),
             ("to", self.to.map(|at| at.to_string())),
@@ -66,6 +115,13 @@ fn escaped(text: &str) -> String {
             byte => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+fn rebuilt(body: &Value) -> String {
+    match rows(body) {
+        [] => "Every sum is what its rows add up to.".to_owned(),
+        rows => format!("{}\n\nThese sums were wrong, and are right now.", table(rows, DIFFERENCES)),
+    }
 }
 
 fn shown(body: &Value) -> String {

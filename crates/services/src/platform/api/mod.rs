@@ -15,7 +15,7 @@ use web::{About, Api, Guard, Handlers, Owned, problem, routes};
 
 use super::Platform;
 
-pub use usage::{UsageList, UsageQuery};
+pub use usage::{DifferenceView, UsageList, UsageQuery};
 
 const ABOUT: About = About {
     service: "platform",

@@ -3,7 +3,7 @@ use axum::response::Response;
 use base::{Fault, Service, Timestamp};
 use http::StatusCode;
 use kernel::spine::Scope;
-use kernel::usage::{self, Figure, Range, Source, Wanted};
+use kernel::usage::{self, Difference, Figure, Range, Source, Wanted};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use web::json::both;
@@ -75,6 +75,45 @@ impl UsageQuery {
         let (range, service) = both(range, service(self.service.as_deref()))?;
         let is_wanted = |source: &&&Source| service.is_none_or(|service| service == source.service);
         Ok((range, known.iter().filter(is_wanted).copied().collect()))
+    }
+}
+
+/// What one outcome's sum of an hour was, and what its rows add up to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = UsageDifference)]
+#[serde(rename_all = "camelCase")]
+pub struct DifferenceView {
+    #[schema(value_type = String, format = DateTime, example = "2026-06-01T13:00:00.000Z")]
+    start: Timestamp,
+    #[schema(example = "live")]
+    environment: &'static str,
+    #[schema(example = "quota")]
+    service: &'static str,
+    #[schema(example = "passed")]
+    outcome: String,
+    calls_before: i64,
+    calls: i64,
+    credits_before: i64,
+    credits: i64,
+    points_before: i64,
+    points: i64,
+}
+
+impl From<Difference> for DifferenceView {
+    fn from(from: Difference) -> Self {
+        let (before, after) = (from.summed, from.counted);
+        Self {
+            start: from.hour,
+            environment: from.environment.name(),
+            service: from.service.name(),
+            outcome: from.outcome,
+            calls_before: before.calls,
+            calls: after.calls,
+            credits_before: before.credits,
+            credits: after.credits,
+            points_before: before.points,
+            points: after.points,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod key;
 mod reach;
 mod tenant;
+mod usage;
 mod wallet;
 mod webhook;
 
@@ -17,6 +18,7 @@ pub use tenant::{
     ChangeSettings, OwnTenantView, SetTenantStatus, StatusChange, TenantView, approve_tenant,
     change_settings, create_tenant, read_tenant, set_plan, set_tenant_status,
 };
+pub use usage::rebuild_usage;
 pub use wallet::{
     Grant, REFILL_BALANCE_MAX, REFILL_MAX, TransferView, WalletView, grant, read_wallet, refill, set_floor,
 };
@@ -37,6 +39,7 @@ const fn tenants(name: &'static str, scope: &'static str, idempotent: Idempotent
 pub const CREATE_TENANT: Command = operator("platform.tenant.create", Idempotent::No);
 pub const SET_TENANT_STATUS: Command = operator("platform.tenant.set_status", Idempotent::No);
 pub const SET_PLAN: Command = operator("platform.tenant.set_plan", Idempotent::No);
+pub const REBUILD_USAGE: Command = operator("platform.usage.rebuild", Idempotent::No);
 pub const APPROVE_TENANT: Command = operator("platform.tenant.approve", Idempotent::No);
 pub const CHANGE_SETTINGS: Command =
     tenants("platform.tenant.change_settings", "tenant:write", Idempotent::No);
@@ -63,6 +66,7 @@ pub const COMMANDS: &[&Command] = &[
     &SET_TENANT_STATUS,
     &SET_PLAN,
     &APPROVE_TENANT,
+    &REBUILD_USAGE,
     &CHANGE_SETTINGS,
     &GRANT,
     &SET_FLOOR,
