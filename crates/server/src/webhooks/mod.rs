@@ -33,6 +33,8 @@ const EVENTS_A_CHUNK: i64 = 500;
 const OUTCOMES_A_CHUNK: usize = 512;
 /// How long an idle node waits before it looks again.
 const POLL: Duration = Duration::from_millis(50);
+/// How long it waits while the database is away.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long what is under way at a stop may still take. What takes longer is sent again, by whoever is first.
 const DRAIN_MAX: Duration = Duration::from_secs(4);
 /// How often a record is tried before its deliveries are left to the end of their leases.
@@ -63,16 +65,18 @@ pub async fn run(webhooks: Webhooks, mut stop: watch::Receiver<bool>) {
     let has_room = Arc::new(Notify::new());
     let recorder = tokio::spawn(record_all(webhooks.kernel.clone(), outcomes, Arc::clone(&has_room)));
     while !*stop.borrow() {
-        let has_worked = step(&webhooks, &places, &ended).await.unwrap_or_else(|fault| {
-            tracing::warn!(?fault, "webhooks were not taken up, and will be");
-            false
-        });
-        if !has_worked {
-            tokio::select! {
-                _ = stop.wait_for(|stopping| *stopping) => break,
-                () = has_room.notified() => {}
-                () = idle(POLL) => {}
+        let wait = match step(&webhooks, &places, &ended).await {
+            Ok(true) => continue,
+            Ok(false) => POLL,
+            Err(fault) => {
+                tracing::warn!(?fault, "webhooks were not taken up, and will be");
+                PAUSE
             }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stopping| *stopping) => break,
+            () = has_room.notified() => {}
+            () = idle(wait) => {}
         }
     }
     drop(ended);
@@ -161,7 +165,7 @@ async fn number_chunk(kernel: Kernel, tenant_id: TenantId, environment: Environm
         .await
 }
 
-/// Leases what is due, each with its place. Of the free places an endpoint is offered a quarter at most, so that there
+/// Leases what is due, each with its place. Of the free places an endpoint is offered an eighth at most, so that there
 /// are some left for the next.
 async fn claim(
     kernel: &Kernel,
@@ -175,7 +179,7 @@ async fn claim(
     let due = kernel.db.read(move |tx| webhooks::due(tx, now, limit)).await?;
     let mut writes = JoinSet::new();
     for (tenant_id, endpoint_id) in due {
-        let wanted = places.available_permits().div_ceil(4).min(ENDPOINT_UNDER_WAY_MAX);
+        let wanted = places.available_permits().div_ceil(8).min(ENDPOINT_UNDER_WAY_MAX);
         let reserved = u32::try_from(wanted).ok().filter(|wanted| *wanted > 0);
         let Some(reserved) =
             reserved.and_then(|wanted| Arc::clone(places).try_acquire_many_owned(wanted).ok())

@@ -15,7 +15,9 @@ alone_on_both_engines! {
     what_is_no_success_is_tried_again
     a_failed_delivery_begins_anew_when_it_is_replayed
     a_range_is_replayed_and_nothing_beside_it
-    what_a_dead_worker_had_is_sent_again_and_its_late_outcome_is_discarded
+    what_a_dead_worker_had_is_sent_again_under_the_same_ids
+    the_outcome_of_a_worker_that_was_too_late_is_discarded
+    an_address_that_may_not_be_asked_is_not_asked_when_it_is_time_either
 }
 
 fn failing() -> Act {
@@ -165,7 +167,7 @@ async fn a_range_is_replayed_and_nothing_beside_it(world: Arc<World>) {
     foreign.problem(404, "not_found", &[]);
 }
 
-async fn what_a_dead_worker_had_is_sent_again_and_its_late_outcome_is_discarded(world: Arc<World>) {
+async fn what_a_dead_worker_had_is_sent_again_under_the_same_ids(world: Arc<World>) {
     let tenant = Tenant::new(&world).await;
     let stub = Stub::start([Act::Hang]).await;
     let webhook = tenant.webhook(&world, &stub, json!({})).await;
@@ -184,4 +186,89 @@ async fn what_a_dead_worker_had_is_sent_again_and_its_late_outcome_is_discarded(
     assert_eq!(header(&requests[0], "webhook-id"), header(&requests[1], "webhook-id"));
     let [delivery] = tenant.deliveries(&world, &webhook, "").await.try_into().unwrap();
     assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!("delivered"), &json!(1)));
+}
+
+async fn the_outcome_of_a_worker_that_was_too_late_is_discarded(world: Arc<World>) {
+    let tenant = Tenant::new(&world).await;
+    let stub = Stub::start([fine()]).await;
+    let webhook = tenant.webhook(&world, &stub, json!({ "active": false })).await;
+    emit(&world, &["credits_low"]).await;
+    tenant.deliver().await;
+    tenant.patch(&world, &webhook, json!({ "active": true })).await;
+    let slow = claim(&world, &webhook.id).await.expect("the slow worker takes it");
+    assert!(claim(&world, &webhook.id).await.is_none(), "it is leased");
+    world.clock.advance_seconds(kernel::webhooks::LEASE_SECONDS);
+    let fast = claim(&world, &webhook.id).await.expect("the lease has ended");
+    assert_eq!((slow.delivery_id, slow.attempt), (fast.delivery_id, fast.attempt));
+    assert_eq!(record(&world, slow.clone(), 200).await, 0);
+    let [delivery] = tenant.deliveries(&world, &webhook, "").await.try_into().unwrap();
+    assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!("pending"), &json!(0)));
+    assert_eq!(record(&world, fast.clone(), 500).await, 1);
+    for late in [slow, fast] {
+        assert_eq!(record(&world, late, 200).await, 0, "an outcome counts once");
+    }
+    let [delivery] = tenant.deliveries(&world, &webhook, "").await.try_into().unwrap();
+    assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!("retrying"), &json!(1)));
+}
+
+/// Somebody's lease of the only delivery there is.
+#[derive(Clone, Debug)]
+struct Lease {
+    delivery_id: base::id::DeliveryId,
+    fence: i64,
+    attempt: i64,
+    endpoint_id: base::id::EndpointId,
+}
+
+async fn claim(world: &World, webhook: &str) -> Option<Lease> {
+    let (tenant_id, endpoint_id) = (world.mine.parse().unwrap(), webhook.parse().unwrap());
+    let clock = world.clock.clone();
+    let claim =
+        move |tx: &mut db::Tx<'_>| kernel::webhooks::claim(tx, tenant_id, endpoint_id, clock.now(), 10);
+    let claimed =
+        world.app.kernel.db.write(tenant_id, claim).await.unwrap().expect("nobody else works on it");
+    claimed.deliveries.first().map(|leased| Lease {
+        delivery_id: leased.delivery_id,
+        fence: leased.fence,
+        attempt: leased.attempt,
+        endpoint_id,
+    })
+}
+
+/// How many outcomes counted.
+async fn record(world: &World, lease: Lease, status: u16) -> usize {
+    let (kernel, tenant_id) = (world.app.kernel.clone(), world.mine.parse().unwrap());
+    let outcome = kernel::webhooks::Outcome {
+        tenant_id,
+        endpoint_id: lease.endpoint_id,
+        service: Service::Citizen,
+        delivery_id: lease.delivery_id,
+        fence: lease.fence,
+        attempt: lease.attempt,
+        tries: lease.attempt,
+        began_at: world.clock.now(),
+        duration_us: 1,
+        http_status: Some(status),
+        error: None,
+        answer: Vec::new(),
+        retry_after_s: None,
+    };
+    let record = move |tx: &mut db::Tx<'_>| {
+        kernel::webhooks::record(tx, &kernel, tenant_id, std::slice::from_ref(&outcome))
+    };
+    world.app.kernel.db.write(tenant_id, record).await.unwrap()
+}
+
+async fn an_address_that_may_not_be_asked_is_not_asked_when_it_is_time_either(world: Arc<World>) {
+    let tenant = Tenant::new(&world).await;
+    let stub = Stub::start([fine()]).await;
+    let webhook = tenant.webhook(&world, &stub, json!({})).await;
+    emit(&world, &["credits_low"]).await;
+    let public = web::destination::Network::Public;
+    let worker = attestry::webhooks::Webhooks::new(world.app.kernel.clone(), public).unwrap();
+    assert_eq!(attestry::webhooks::round(&worker).await.unwrap(), 1);
+    assert_eq!(stub.connections(), 0);
+    let [delivery] = tenant.deliveries(&world, &webhook, "status=retrying").await.try_into().unwrap();
+    let why = "The address may not be asked: it must begin with https://.";
+    assert_eq!(delivery["last_attempt"]["error"], why);
 }
