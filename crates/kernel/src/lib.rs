@@ -96,3 +96,9 @@ pub fn statements() -> Vec<&'static str> {
     ]
     .concat()
 }
+
+/// Statements that PostgreSQL alone runs.
+#[must_use]
+pub fn postgres_statements() -> Vec<&'static str> {
+    webhooks::postgres_statements()
+}

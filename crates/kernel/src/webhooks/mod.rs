@@ -51,3 +51,9 @@ pub fn statements() -> Vec<&'static str> {
     ]
     .concat()
 }
+
+/// Statements that PostgreSQL alone runs.
+#[must_use]
+pub fn postgres_statements() -> Vec<&'static str> {
+    [store::delivery::POSTGRES_STATEMENTS, store::event::POSTGRES_STATEMENTS].concat()
+}

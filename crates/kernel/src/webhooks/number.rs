@@ -1,4 +1,4 @@
-use base::id::{DeliveryId, TenantId};
+use base::id::{DeliveryId, EndpointId, EventId, TenantId};
 use base::{Environment, Fault, Timestamp};
 use db::Tx;
 
@@ -47,17 +47,13 @@ pub fn number(
     let Some(newest) = events.last() else { return Ok(0) };
     event::advance(tx, tenant_id, environment, newest.seq)?;
     // In the order of their ids, in which everybody locks them.
-    for endpoint in
-        endpoint::list(tx, tenant_id, environment, base::id::EndpointId::from_bits(0), ENDPOINTS_MAX)?
-    {
-        let mut is_wanted = false;
-        for event in events.iter().filter(|event| wants(&endpoint, event)) {
-            // Its time is the event's, so that deliveries are listed in the order of what they tell.
-            let delivery_id = DeliveryId::new(event.at, random.id_bits());
-            delivery::insert(tx, &endpoint, delivery_id, event.event_id, now)?;
-            is_wanted = true;
-        }
-        if is_wanted {
+    for endpoint in endpoint::list(tx, tenant_id, environment, EndpointId::from_bits(0), ENDPOINTS_MAX)? {
+        let wanted = events.iter().filter(|event| wants(&endpoint, event));
+        // Its time is the event's, so that deliveries are listed in the order of what they tell.
+        let made: Vec<(DeliveryId, EventId)> =
+            wanted.map(|event| (DeliveryId::new(event.at, random.id_bits()), event.event_id)).collect();
+        if !made.is_empty() {
+            delivery::insert(tx, &endpoint, &made, now)?;
             endpoint::bring_forward(tx, tenant_id, endpoint.endpoint_id, now)?;
         }
     }

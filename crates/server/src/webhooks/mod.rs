@@ -59,29 +59,64 @@ impl Webhooks {
 type Ended = (Outcome, OwnedSemaphorePermit);
 
 /// Delivers until `stop` says so.
-pub async fn run(webhooks: Webhooks, mut stop: watch::Receiver<bool>) {
+pub async fn run(webhooks: Webhooks, stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     let (ended, outcomes) = mpsc::channel(UNDER_WAY_MAX);
-    let has_room = Arc::new(Notify::new());
-    let recorder = tokio::spawn(record_all(webhooks.kernel.clone(), outcomes, Arc::clone(&has_room)));
-    while !*stop.borrow() {
-        let wait = match step(&webhooks, &places, &ended).await {
-            Ok(true) => continue,
-            Ok(false) => POLL,
-            Err(fault) => {
-                tracing::warn!(?fault, "webhooks were not taken up, and will be");
-                PAUSE
-            }
-        };
-        tokio::select! {
-            _ = stop.wait_for(|stopping| *stopping) => break,
-            () = has_room.notified() => {}
-            () = idle(wait) => {}
-        }
-    }
-    drop(ended);
+    let wake = Arc::new(Notify::new());
+    let recorder = tokio::spawn(record_all(webhooks.kernel.clone(), outcomes, Arc::clone(&wake)));
+    // Apart, so that many new events do not hold up those that have their numbers.
+    let numbering = tokio::spawn(number_all(webhooks.kernel.clone(), Arc::clone(&wake), stop.clone()));
+    send_all(&webhooks, &places, &ended, &wake, stop).await;
+    drop((numbering.await, ended));
     if tokio::time::timeout(DRAIN_MAX, recorder).await.is_err() {
         tracing::info!("webhooks under way were left, and will be sent again");
+    }
+}
+
+/// Numbers what is new until `stop` says so, and wakes those who send.
+async fn number_all(kernel: Kernel, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let numbered = number(&kernel).await.map(|numbered| numbered > 0);
+        if matches!(numbered, Ok(true)) {
+            wake.notify_one();
+            continue;
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stopping| *stopping) => return,
+            () = idle(wait_after(numbered)) => {}
+        }
+    }
+}
+
+/// Sends what is due until `stop` says so.
+async fn send_all(
+    webhooks: &Webhooks,
+    places: &Arc<Semaphore>,
+    ended: &mpsc::Sender<Ended>,
+    wake: &Notify,
+    mut stop: watch::Receiver<bool>,
+) {
+    while !*stop.borrow() {
+        let sent = send(webhooks, places, ended).await;
+        if matches!(sent, Ok(true)) {
+            continue;
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stopping| *stopping) => return,
+            () = wake.notified() => {}
+            () = idle(wait_after(sent)) => {}
+        }
+    }
+}
+
+/// How long to wait after a step that found nothing to do, or could not be taken.
+fn wait_after(step: Result<bool, Fault>) -> Duration {
+    match step {
+        Ok(_) => POLL,
+        Err(fault) => {
+            tracing::warn!(?fault, "webhooks were not taken up, and will be");
+            PAUSE
+        }
     }
 }
 
@@ -93,15 +128,14 @@ async fn idle(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// Numbers what is new and sends off what is due, as far as there are free places. Says whether there was anything.
-async fn step(
+/// Sends off what is due, as far as there are free places. Says whether there was anything.
+async fn send(
     webhooks: &Webhooks,
     places: &Arc<Semaphore>,
     ended: &mpsc::Sender<Ended>,
 ) -> Result<bool, Fault> {
-    let numbered = number(&webhooks.kernel).await?;
     let claimed = claim(&webhooks.kernel, places).await?;
-    let has_worked = numbered > 0 || !claimed.is_empty();
+    let has_sent = !claimed.is_empty();
     for (claimed, mut reserved) in claimed {
         let Some((endpoint, secrets)) = opened(&webhooks.kernel, &claimed) else { continue };
         for leased in claimed.deliveries {
@@ -115,7 +149,7 @@ async fn step(
             });
         }
     }
-    Ok(has_worked)
+    Ok(has_sent)
 }
 
 /// Everything once, to its end: for tests and for whoever has to know when it is done. Says how many were sent.
@@ -228,7 +262,7 @@ fn opened(kernel: &Kernel, claimed: &Claimed) -> Option<(Arc<webhooks::Endpoint>
 }
 
 /// Records outcomes as they come, as many at a time as have gathered, until nobody sends any more.
-async fn record_all(kernel: Kernel, mut outcomes: mpsc::Receiver<Ended>, has_room: Arc<Notify>) {
+async fn record_all(kernel: Kernel, mut outcomes: mpsc::Receiver<Ended>, wake: Arc<Notify>) {
     let mut batch = Vec::new();
     while outcomes.recv_many(&mut batch, OUTCOMES_A_CHUNK).await > 0 {
         let (ended, places): (Vec<Outcome>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
@@ -236,7 +270,7 @@ async fn record_all(kernel: Kernel, mut outcomes: mpsc::Receiver<Ended>, has_roo
             tracing::warn!(?fault, "deliveries were not recorded, and will be repeated");
         }
         drop(places);
-        has_room.notify_one();
+        wake.notify_one();
     }
 }
 

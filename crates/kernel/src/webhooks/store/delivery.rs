@@ -2,12 +2,16 @@ use std::ops::Range;
 
 use base::id::{DeliveryId, EventId};
 use base::{Fault, Timestamp};
-use db::{Row, Tx, args};
+use db::{Engine, Row, Tx, args};
 
 use crate::webhooks::{Attempt, Delivery, Endpoint, LEASE_SECONDS, Leased, Outcome, Status};
 
 const INSERT: &str = "INSERT INTO webhook_delivery (tenant_id, endpoint_id, delivery_id, event_id, status, due_at_us, leased, fence, \
     attempts, attempts_before, created_at_us) VALUES (?1, ?2, ?3, ?4, 'pending', ?5, 0, 0, 0, 0, ?5)";
+// One round trip for a whole chunk of events.
+const INSERT_MANY: &str = "INSERT INTO webhook_delivery (tenant_id, endpoint_id, delivery_id, event_id, status, due_at_us, leased, fence, \
+    attempts, attempts_before, created_at_us) SELECT CAST(?1 AS TEXT), CAST(?2 AS TEXT), made.delivery_id, made.event_id, 'pending', \
+    CAST(?3 AS BIGINT), 0, 0, 0, 0, CAST(?3 AS BIGINT) FROM unnest(?4::text[], ?5::text[]) AS made (delivery_id, event_id)";
 const UNDER_WAY: &str = "SELECT COUNT(*) FROM webhook_delivery \
     WHERE tenant_id = ?1 AND endpoint_id = ?2 AND leased = 1 AND due_at_us > ?3";
 const LEASE: &str = "UPDATE webhook_delivery SET leased = 1, fence = fence + 1, due_at_us = ?4 \
@@ -64,6 +68,9 @@ const LIST_OPEN: &str = listed!("AND page.due_at_us IS NOT NULL");
 // The first condition is what the index is made for; the engines do not see that the second one implies it.
 const LIST_OF: &str = listed!("AND page.status <> 'delivered' AND page.status = ?5");
 
+/// Prepared on PostgreSQL alone.
+pub(in crate::webhooks) const POSTGRES_STATEMENTS: &[&str] = &[INSERT_MANY];
+
 pub(in crate::webhooks) const STATEMENTS: &[&str] = &[
     INSERT,
     UNDER_WAY,
@@ -83,14 +90,26 @@ pub(in crate::webhooks) const STATEMENTS: &[&str] = &[
     LIST_OF,
 ];
 
+/// A delivery to this endpoint for each event.
 pub(in crate::webhooks) fn insert(
     tx: &mut Tx<'_>,
     endpoint: &Endpoint,
-    delivery_id: DeliveryId,
-    event_id: EventId,
+    made: &[(DeliveryId, EventId)],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    tx.exec(INSERT, args![endpoint.tenant_id, endpoint.endpoint_id, delivery_id, event_id, now])?;
+    let (tenant_id, endpoint_id) = (endpoint.tenant_id, endpoint.endpoint_id);
+    match tx.engine() {
+        Engine::Postgres => {
+            let (deliveries, events): (Vec<String>, Vec<String>) =
+                made.iter().map(|(delivery_id, event_id)| (delivery_id.text(), event_id.text())).unzip();
+            tx.exec(INSERT_MANY, args![tenant_id, endpoint_id, now, &deliveries, &events])?;
+        }
+        Engine::Sqlite => {
+            for (delivery_id, event_id) in made {
+                tx.exec(INSERT, args![tenant_id, endpoint_id, delivery_id, event_id, now])?;
+            }
+        }
+    }
     Ok(())
 }
 

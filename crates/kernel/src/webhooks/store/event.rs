@@ -1,6 +1,6 @@
 use base::id::{EndpointId, EventId, TenantId};
 use base::{Environment, Fault, Service, Timestamp};
-use db::{Row, Tx, args};
+use db::{Engine, Row, Tx, args};
 
 use crate::webhooks::NumberedEvent;
 
@@ -12,17 +12,20 @@ const BEGIN_SEQUENCE: &str = "INSERT INTO event_sequence (tenant_id, environment
 const LOCK_SEQUENCE: &str =
     "SELECT last_seq FROM event_sequence WHERE tenant_id = ?1 AND environment = ?2 FOR UPDATE SKIP LOCKED";
 const ADVANCE: &str = "UPDATE event_sequence SET last_seq = ?3 WHERE tenant_id = ?1 AND environment = ?2";
-const NUMBER: &str = "UPDATE outbox SET seq = CAST(?3 AS BIGINT) + numbered.place \
-    FROM (SELECT oldest.event_id AS numbered_id, ROW_NUMBER() OVER (ORDER BY oldest.at_us, oldest.event_id) AS place \
-    FROM (SELECT event_id, at_us FROM outbox WHERE tenant_id = ?1 AND environment = ?2 AND seq IS NULL \
-    ORDER BY at_us, event_id LIMIT ?4) AS oldest) AS numbered \
-    WHERE outbox.tenant_id = ?1 AND outbox.event_id = numbered.numbered_id AND outbox.seq IS NULL \
-    RETURNING event_id, seq, service, kind, at_us, endpoint_id";
+const UNNUMBERED: &str = "SELECT event_id, service, kind, at_us, endpoint_id FROM outbox \
+    WHERE tenant_id = ?1 AND environment = ?2 AND seq IS NULL ORDER BY at_us, event_id LIMIT ?3";
+const NUMBER: &str = "UPDATE outbox SET seq = ?3 WHERE tenant_id = ?1 AND event_id = ?2 AND seq IS NULL";
+// ANY keeps the update on the index, whatever the planner thinks of the join.
+const NUMBER_MANY: &str = "UPDATE outbox SET seq = given.seq FROM unnest(?2::text[], ?3::bigint[]) AS given (event_id, seq) \
+    WHERE outbox.tenant_id = ?1 AND outbox.event_id = ANY(?2) AND outbox.event_id = given.event_id AND outbox.seq IS NULL";
 const LIST: &str = "SELECT seq, event_id, service, kind, payload, request_id, at_us FROM outbox \
     WHERE tenant_id = ?1 AND environment = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
 
 pub(in crate::webhooks) const STATEMENTS: &[&str] =
-    &[NEXT_UNNUMBERED, SEQUENCE, BEGIN_SEQUENCE, LOCK_SEQUENCE, ADVANCE, NUMBER, LIST];
+    &[NEXT_UNNUMBERED, SEQUENCE, BEGIN_SEQUENCE, LOCK_SEQUENCE, ADVANCE, UNNUMBERED, NUMBER, LIST];
+
+/// Prepared on PostgreSQL alone.
+pub(in crate::webhooks) const POSTGRES_STATEMENTS: &[&str] = &[NUMBER_MANY];
 
 /// An event that just got its number.
 pub(in crate::webhooks) struct Numbered {
@@ -78,17 +81,35 @@ pub(in crate::webhooks) fn number(
     last_seq: i64,
     limit: i64,
 ) -> Result<Vec<Numbered>, Fault> {
-    let mut events = tx.all(NUMBER, args![tenant_id, environment, last_seq, limit], |row| {
+    let mut seq = last_seq;
+    let events = tx.all(UNNUMBERED, args![tenant_id, environment, limit], |row| {
+        seq += 1;
         Ok(Numbered {
             event_id: row.id("event_id")?,
-            seq: row.int("seq")?,
+            seq,
             service: row.named("service", Service::parse)?,
             kind: row.text("kind")?,
             at: row.timestamp("at_us")?,
             endpoint_id: row.opt_id("endpoint_id")?,
         })
     })?;
-    events.sort_by_key(|event| event.seq);
+    let numbered = match tx.engine() {
+        Engine::Postgres => {
+            let ids: Vec<String> = events.iter().map(|event| event.event_id.text()).collect();
+            let numbers: Vec<i64> = events.iter().map(|event| event.seq).collect();
+            tx.exec(NUMBER_MANY, args![tenant_id, &ids, &numbers])?
+        }
+        Engine::Sqlite => {
+            let mut numbered = 0;
+            for event in &events {
+                numbered += tx.exec(NUMBER, args![tenant_id, event.event_id, event.seq])?;
+            }
+            numbered
+        }
+    };
+    if usize::try_from(numbered) != Ok(events.len()) {
+        return Err(Fault::internal("an event got its number from somebody who did not hold the sequence"));
+    }
     Ok(events)
 }
 
