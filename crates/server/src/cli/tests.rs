@@ -55,7 +55,7 @@ fn every_command_has_one_line_of_help_and_an_example_that_is_read() {
         assert!(!examples.is_empty(), "{path} has no example");
         for example in examples {
             let call = example.split("   ").next().unwrap();
-            let call = call.split(['>', '&']).next().unwrap().trim();
+            let call = call.split(['<', '>', '&']).next().unwrap().trim();
             assert!(call.starts_with(&path), "{path} shows {call}");
             let matches = help::command().try_get_matches_from(words(call));
             let matches = matches.unwrap_or_else(|error| panic!("{call}: {error}"));
