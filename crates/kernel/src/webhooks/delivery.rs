@@ -162,11 +162,13 @@ pub fn replay(
         Replay::Range { since, until, only_failed } => {
             // Ids sort by the times of their events.
             let range = DeliveryId::new(since, 0)..DeliveryId::new(until, 0);
-            let count = if only_failed {
-                store::replay_failed(tx, &endpoint, range, ctx.now, REPLAYED_MAX)?
+            let ended = if only_failed {
+                store::failed(tx, &endpoint, &range, REPLAYED_MAX)?
             } else {
-                store::replay_ended(tx, &endpoint, range, ctx.now, REPLAYED_MAX)?
+                store::ended(tx, &endpoint, &range, REPLAYED_MAX)?
             };
+            store::replay(tx, &endpoint, &ended, ctx.now)?;
+            let count = i64::try_from(ended.len()).map_err(Fault::internal)?;
             Replayed { count, has_more: count == REPLAYED_MAX }
         }
     };
@@ -186,6 +188,6 @@ fn replay_one(
     if lease_end.is_some_and(|end| ctx.now < end) {
         return Err(Fault::conflict("This delivery is under way. Look at its outcome first."));
     }
-    store::replay_one(tx, endpoint, delivery_id, ctx.now)?;
+    store::replay(tx, endpoint, &[delivery_id], ctx.now)?;
     Ok(Replayed { count: 1, has_more: false })
 }

@@ -14,10 +14,13 @@ const INSERT_MANY: &str = "INSERT INTO webhook_delivery (tenant_id, endpoint_id,
     CAST(?3 AS BIGINT), 0, 0, 0, 0, CAST(?3 AS BIGINT) FROM unnest(?4::text[], ?5::text[]) AS made (delivery_id, event_id)";
 const UNDER_WAY: &str = "SELECT COUNT(*) FROM webhook_delivery \
     WHERE tenant_id = ?1 AND endpoint_id = ?2 AND leased = 1 AND due_at_us > ?3";
-const LEASE: &str = "UPDATE webhook_delivery SET leased = 1, fence = fence + 1, due_at_us = ?4 \
-    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id IN (SELECT due.delivery_id FROM webhook_delivery AS due \
-    WHERE due.tenant_id = ?1 AND due.endpoint_id = ?2 AND due.due_at_us <= ?3 ORDER BY due.due_at_us, due.delivery_id LIMIT ?5) \
-    RETURNING delivery_id";
+const DUE: &str = "SELECT delivery_id FROM webhook_delivery WHERE tenant_id = ?1 AND endpoint_id = ?2 AND due_at_us <= ?3 \
+    ORDER BY due_at_us, delivery_id LIMIT ?4";
+const LEASE: &str = "UPDATE webhook_delivery SET leased = 1, fence = fence + 1, due_at_us = ?3 \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ?4";
+// ANY keeps the update on the index: beside a list that is selected, PostgreSQL reads every delivery of the endpoint.
+const LEASE_MANY: &str = "UPDATE webhook_delivery SET leased = 1, fence = fence + 1, due_at_us = ?3 \
+    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ANY(?4)";
 // Not by equality, for which SQLite reads every delivery of the endpoint.
 const LEASED: &str = "SELECT webhook_delivery.delivery_id, webhook_delivery.event_id, webhook_delivery.fence, webhook_delivery.attempts, \
     webhook_delivery.attempts_before, outbox.kind, outbox.payload, outbox.request_id FROM webhook_delivery \
@@ -33,31 +36,30 @@ const SETTLE: &str = "UPDATE webhook_delivery SET status = ?5, leased = 0, due_a
 const INSERT_ATTEMPT: &str = "INSERT INTO webhook_attempt (tenant_id, endpoint_id, delivery_id, attempt, at_us, duration_us, http_status, \
     error, answer) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const LEASE_END: &str = "SELECT leased, due_at_us FROM webhook_delivery WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ?3";
-const REPLAY_ONE: &str = "UPDATE webhook_delivery SET status = 'pending', leased = 0, fence = fence + 1, due_at_us = ?4, \
-    attempts_before = attempts, ended_at_us = NULL WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ?3";
-const REPLAY_FAILED: &str = "UPDATE webhook_delivery SET status = 'pending', due_at_us = ?3, attempts_before = attempts, ended_at_us = NULL \
-    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id IN (SELECT ended.delivery_id FROM webhook_delivery AS ended \
-    WHERE ended.tenant_id = ?1 AND ended.endpoint_id = ?2 AND ended.status = 'failed' AND ended.status <> 'delivered' \
-    AND ended.delivery_id >= ?4 AND ended.delivery_id < ?5 ORDER BY ended.delivery_id LIMIT ?6)";
-const REPLAY_ENDED: &str = "UPDATE webhook_delivery SET status = 'pending', due_at_us = ?3, attempts_before = attempts, ended_at_us = NULL \
-    WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id IN (SELECT ended.delivery_id FROM webhook_delivery AS ended \
-    WHERE ended.tenant_id = ?1 AND ended.endpoint_id = ?2 AND ended.ended_at_us IS NOT NULL \
-    AND ended.delivery_id >= ?4 AND ended.delivery_id < ?5 ORDER BY ended.delivery_id LIMIT ?6)";
+const REPLAY: &str = "UPDATE webhook_delivery SET status = 'pending', leased = 0, fence = fence + 1, due_at_us = ?3, \
+    attempts_before = attempts, ended_at_us = NULL WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ?4";
+const REPLAY_MANY: &str = "UPDATE webhook_delivery SET status = 'pending', leased = 0, fence = fence + 1, due_at_us = ?3, \
+    attempts_before = attempts, ended_at_us = NULL WHERE tenant_id = ?1 AND endpoint_id = ?2 AND delivery_id = ANY(?4)";
+const FAILED: &str = "SELECT delivery_id FROM webhook_delivery WHERE tenant_id = ?1 AND endpoint_id = ?2 AND status = 'failed' \
+    AND status <> 'delivered' AND delivery_id >= ?3 AND delivery_id < ?4 ORDER BY delivery_id LIMIT ?5";
+const ENDED: &str = "SELECT delivery_id FROM webhook_delivery WHERE tenant_id = ?1 AND endpoint_id = ?2 AND ended_at_us IS NOT NULL \
+    AND delivery_id >= ?3 AND delivery_id < ?4 ORDER BY delivery_id LIMIT ?5";
 
 // The page is found in an index alone; only then are its rows read.
 macro_rules! listed {
     ($condition:literal) => {
         concat!(
-            "SELECT d.delivery_id, d.event_id, d.status, d.due_at_us, d.attempts, d.created_at_us, d.ended_at_us, \
-             outbox.seq, outbox.kind, outbox.request_id, \
-             a.at_us, a.duration_us, a.http_status, a.error, a.answer FROM webhook_delivery AS d \
-             JOIN outbox ON outbox.tenant_id = ?1 AND outbox.event_id = d.event_id \
-             LEFT JOIN webhook_attempt AS a ON a.tenant_id = ?1 AND a.endpoint_id = ?2 AND a.delivery_id = d.delivery_id \
-             AND a.attempt = d.attempts \
-             WHERE d.tenant_id = ?1 AND d.endpoint_id = ?2 AND d.delivery_id IN (SELECT page.delivery_id FROM webhook_delivery AS page \
+            "WITH page AS MATERIALIZED (SELECT page.delivery_id FROM webhook_delivery AS page \
              WHERE page.tenant_id = ?1 AND page.endpoint_id = ?2 AND page.delivery_id < ?3 ",
             $condition,
-            " ORDER BY page.delivery_id DESC LIMIT ?4) ORDER BY d.delivery_id DESC"
+            " ORDER BY page.delivery_id DESC LIMIT ?4) \
+             SELECT d.delivery_id, d.event_id, d.status, d.due_at_us, d.attempts, d.created_at_us, d.ended_at_us, \
+             outbox.seq, outbox.kind, outbox.request_id, \
+             a.at_us, a.duration_us, a.http_status, a.error, a.answer FROM page \
+             JOIN webhook_delivery AS d ON d.tenant_id = ?1 AND d.endpoint_id = ?2 AND d.delivery_id = page.delivery_id \
+             JOIN outbox ON outbox.tenant_id = ?1 AND outbox.event_id = d.event_id \
+             LEFT JOIN webhook_attempt AS a ON a.tenant_id = ?1 AND a.endpoint_id = ?2 AND a.delivery_id = d.delivery_id \
+             AND a.attempt = d.attempts ORDER BY d.delivery_id DESC"
         )
     };
 }
@@ -69,11 +71,12 @@ const LIST_OPEN: &str = listed!("AND page.due_at_us IS NOT NULL");
 const LIST_OF: &str = listed!("AND page.status <> 'delivered' AND page.status = ?5");
 
 /// Prepared on PostgreSQL alone.
-pub(in crate::webhooks) const POSTGRES_STATEMENTS: &[&str] = &[INSERT_MANY];
+pub(in crate::webhooks) const POSTGRES_STATEMENTS: &[&str] = &[INSERT_MANY, LEASE_MANY, REPLAY_MANY];
 
 pub(in crate::webhooks) const STATEMENTS: &[&str] = &[
     INSERT,
     UNDER_WAY,
+    DUE,
     LEASE,
     LEASED,
     FIRST_LEASE_END,
@@ -81,9 +84,9 @@ pub(in crate::webhooks) const STATEMENTS: &[&str] = &[
     SETTLE,
     INSERT_ATTEMPT,
     LEASE_END,
-    REPLAY_ONE,
-    REPLAY_FAILED,
-    REPLAY_ENDED,
+    REPLAY,
+    FAILED,
+    ENDED,
     LIST,
     LIST_DELIVERED,
     LIST_OPEN,
@@ -130,11 +133,12 @@ pub(in crate::webhooks) fn lease(
 ) -> Result<Vec<Leased>, Fault> {
     let (tenant_id, endpoint_id) = (endpoint.tenant_id, endpoint.endpoint_id);
     let until = now.plus_seconds(LEASE_SECONDS);
-    let taken: Vec<DeliveryId> =
-        tx.all(LEASE, args![tenant_id, endpoint_id, now, until, limit], |row| row.id("delivery_id"))?;
+    let due = args![tenant_id, endpoint_id, now, limit];
+    let taken: Vec<DeliveryId> = tx.all(DUE, due, |row| row.id("delivery_id"))?;
     if taken.is_empty() {
         return Ok(Vec::new());
     }
+    update(tx, endpoint, &taken, until, (LEASE, LEASE_MANY))?;
     let mut deliveries = tx.all(LEASED, args![tenant_id, endpoint_id, until], leased)?;
     // Those of another worker may end as late.
     deliveries.retain(|delivery| taken.contains(&delivery.delivery_id));
@@ -219,46 +223,58 @@ pub(in crate::webhooks) fn lease_end(
     Ok(tx.opt(LEASE_END, args, end)?)
 }
 
-pub(in crate::webhooks) fn replay_one(
+/// Begins the schedule of these deliveries anew.
+pub(in crate::webhooks) fn replay(
     tx: &mut Tx<'_>,
     endpoint: &Endpoint,
-    delivery_id: DeliveryId,
+    deliveries: &[DeliveryId],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    tx.exec(REPLAY_ONE, args![endpoint.tenant_id, endpoint.endpoint_id, delivery_id, now])?;
+    update(tx, endpoint, deliveries, now, (REPLAY, REPLAY_MANY))
+}
+
+/// Runs the text for one delivery or, on PostgreSQL, the one for many.
+fn update(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    deliveries: &[DeliveryId],
+    due_at: Timestamp,
+    (one, many): (&'static str, &'static str),
+) -> Result<(), Fault> {
+    let (tenant_id, endpoint_id) = (endpoint.tenant_id, endpoint.endpoint_id);
+    match tx.engine() {
+        Engine::Postgres => {
+            let deliveries: Vec<String> = deliveries.iter().map(|delivery| delivery.text()).collect();
+            tx.exec(many, args![tenant_id, endpoint_id, due_at, &deliveries])?;
+        }
+        Engine::Sqlite => {
+            for delivery in deliveries {
+                tx.exec(one, args![tenant_id, endpoint_id, due_at, delivery])?;
+            }
+        }
+    }
     Ok(())
 }
 
-pub(in crate::webhooks) fn replay_failed(
+pub(in crate::webhooks) fn failed(
     tx: &mut Tx<'_>,
     endpoint: &Endpoint,
-    range: Range<DeliveryId>,
-    now: Timestamp,
+    range: &Range<DeliveryId>,
     limit: i64,
-) -> Result<i64, Fault> {
-    replay_range(tx, REPLAY_FAILED, endpoint, range, now, limit)
+) -> Result<Vec<DeliveryId>, Fault> {
+    let args = args![endpoint.tenant_id, endpoint.endpoint_id, range.start, range.end, limit];
+    Ok(tx.all(FAILED, args, |row| row.id("delivery_id"))?)
 }
 
-pub(in crate::webhooks) fn replay_ended(
+/// Delivered and failed ones.
+pub(in crate::webhooks) fn ended(
     tx: &mut Tx<'_>,
     endpoint: &Endpoint,
-    range: Range<DeliveryId>,
-    now: Timestamp,
+    range: &Range<DeliveryId>,
     limit: i64,
-) -> Result<i64, Fault> {
-    replay_range(tx, REPLAY_ENDED, endpoint, range, now, limit)
-}
-
-fn replay_range(
-    tx: &mut Tx<'_>,
-    sql: &'static str,
-    endpoint: &Endpoint,
-    range: Range<DeliveryId>,
-    now: Timestamp,
-    limit: i64,
-) -> Result<i64, Fault> {
-    let args = args![endpoint.tenant_id, endpoint.endpoint_id, now, range.start, range.end, limit];
-    i64::try_from(tx.exec(sql, args)?).map_err(Fault::internal)
+) -> Result<Vec<DeliveryId>, Fault> {
+    let args = args![endpoint.tenant_id, endpoint.endpoint_id, range.start, range.end, limit];
+    Ok(tx.all(ENDED, args, |row| row.id("delivery_id"))?)
 }
 
 pub(in crate::webhooks) fn list(
