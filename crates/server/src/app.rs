@@ -67,6 +67,7 @@ impl App {
         if config.webhooks_private {
             app.receivers = Network::Private;
         }
+        app.data = Some(config.data.clone().into());
         Ok(app)
     }
 

@@ -1,5 +1,6 @@
 //! The command line: the real binary beside a running server, and on the same folder without one.
 
+mod audit;
 mod citizen;
 mod effects;
 mod install;

@@ -3,6 +3,8 @@
 //! Append-only rows, written only by the spine, in the transaction of the effect.
 //! They are written without a number; committed rows get one later, and with it a place in [`log`].
 
+pub mod export;
+mod list;
 pub mod log;
 mod row;
 mod store;
@@ -14,12 +16,13 @@ use db::Tx;
 
 use crate::ctx::Ctx;
 
+pub use list::{Filter, Listed, list};
 pub use row::{SealedRow, erase, numbered, sealed_after};
 
 /// Every statement of this folder.
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
-    [store::STATEMENTS, row::STATEMENTS, log::STATEMENTS].concat()
+    [store::STATEMENTS, list::STATEMENTS, row::STATEMENTS, log::STATEMENTS].concat()
 }
 
 /// How an audited command ended.

@@ -147,7 +147,7 @@ impl Target {
         Self::new(tenant, query.environment.as_deref())
     }
 
-    fn new(tenant: &str, environment: Option<&str>) -> Result<Self, Fault> {
+    pub(super) fn new(tenant: &str, environment: Option<&str>) -> Result<Self, Fault> {
         let tenant_id =
             tenant.parse().map_err(|_| Fault::invalid("tenantId", "must be a tenant's id, tn_…"))?;
         let environment = Environment::parse(environment.unwrap_or("live"))

@@ -3,6 +3,7 @@
 //! The same commands run through the same spine as for tenants, with the operator as the actor of the audit log.
 //! Every route takes the tenant in its body or query. Errors are problem+json.
 
+mod audit;
 mod citizen;
 mod guard;
 mod keys;
@@ -34,7 +35,7 @@ const ABOUT: About = About {
 };
 
 /// The commands that no service has, for the generated list.
-pub const COMMANDS: &[&Command] = &[&seed::SEED, &system::ACTIVATE_PEPPER];
+pub const COMMANDS: &[&Command] = &[&seed::SEED, &system::ACTIVATE_PEPPER, &audit::BEGIN_LOG];
 
 /// Routes, document and dialect of the operator's listener.
 pub fn api(app: App) -> Api {
@@ -55,6 +56,8 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(wallet::grant)))
         .routes(guarded(routes!(wallet::set_floor)))
         .routes(guarded(routes!(tenants::audit)))
+        .routes(guarded(routes!(audit::export)))
+        .routes(guarded(routes!(audit::begin_log)))
         .routes(guarded(routes!(keys::list, keys::create)))
         .routes(guarded(routes!(keys::change, keys::revoke)))
         .routes(guarded(routes!(keys::rotate)))

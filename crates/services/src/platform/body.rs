@@ -6,7 +6,7 @@ use base::{Fault, KeyKind, KeyText, Service, Timestamp};
 use kernel::keys::{KeyChange, LABEL_LENGTH_MAX, NewKey, RATE_LIMIT_MAX, RESTRICTIONS_MAX};
 use kernel::ledger::{self, TransferFilter, TransferKind};
 use kernel::settings::Changes;
-use web::json::{Document, Value, all3, all4, both};
+use web::json::{Document, Value, all4, both};
 
 /// What the fields of a key are called: the two APIs differ in their case.
 #[derive(Debug)]
@@ -189,13 +189,22 @@ pub fn transfer_filter(
     let kinds = || TransferKind::ALL.map(TransferKind::name).join(", ");
     let wrong = || Fault::invalid("kind", format!("must be one of {}", kinds()));
     let kind = kind.map(|name| TransferKind::parse(name).ok_or_else(wrong)).transpose();
-    let (from, to, kind) = all3(moment("from", from), moment("to", to), kind)?;
+    let ((from, to), kind) = both(span(from, to), kind)?;
+    Ok(TransferFilter { kind, from, to })
+}
+
+/// From one moment to before another, where they are said.
+///
+/// # Errors
+/// The parameter that is wrong.
+pub fn span(from: Option<&str>, to: Option<&str>) -> Result<(Option<Timestamp>, Option<Timestamp>), Fault> {
+    let (from, to) = both(moment("from", from), moment("to", to))?;
     if let (Some(from), Some(to)) = (from, to)
         && to < from
     {
         return Err(Fault::invalid("to", "must not lie before from"));
     }
-    Ok(TransferFilter { kind, from, to })
+    Ok((from, to))
 }
 
 fn moment(name: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Fault> {

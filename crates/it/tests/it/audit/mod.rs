@@ -1,5 +1,7 @@
 //! The audit log as tenants, operators and strangers see it.
 
+mod export;
+mod list;
 mod public;
 
 use seal::checkpoint::Checkpoint;

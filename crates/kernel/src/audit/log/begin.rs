@@ -7,8 +7,11 @@ use seal::checkpoint::Checkpoint;
 
 use super::{Head, append, sealer, store, tree};
 use crate::Kernel;
+use crate::ctx::{Ctx, Random};
 use crate::secrets::hex;
 use crate::tenancy::INSTALLATION;
+
+const NOT_THERE: &str = "the audit log that was just begun is not there";
 
 /// What a node keeps beside the database, and compares with it at its start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,13 +43,20 @@ pub async fn begin(kernel: &Kernel, beside: Beside) -> Result<Head, Fault> {
     }
 }
 
-/// Begins a new log although the one that grows could go on, such as after a restore that no node can notice.
+/// Begins a new log although the one that grows could go on, such as after a restore that no node can notice. It is
+/// signed by the next round.
 ///
 /// # Errors
 /// A database failure.
-pub async fn start_anew(kernel: &Kernel, reason: String) -> Result<Head, Fault> {
-    let after = kernel.db.read(|tx| Ok(store::newest(tx)?.map(|head| head.log_number))).await?;
-    begin_after(kernel, after, reason).await
+pub fn begin_anew(tx: &mut Tx<'_>, ctx: &Ctx, reason: &str) -> Result<Head, Fault> {
+    let after = store::newest(tx)?.map(|head| head.log_number);
+    create(tx, after, &origin(&ctx.random), reason, ctx.now)?;
+    store::newest(tx)?.ok_or_else(|| Fault::internal(NOT_THERE))
+}
+
+/// A name that no other log has, not even one of a copy of this installation.
+fn origin(random: &Random) -> String {
+    format!("attestry/{}", hex(&random.bytes::<8>()))
 }
 
 #[derive(Debug)]
@@ -89,8 +99,8 @@ fn contradiction(tx: &mut Tx<'_>, head: &Head, signed: &Checkpoint) -> Result<Op
 }
 
 async fn begin_after(kernel: &Kernel, after: Option<i64>, reason: String) -> Result<Head, Fault> {
-    let (now, random) = (kernel.clock.now(), hex(&kernel.random.bytes::<8>()));
-    let create = move |tx: &mut Tx<'_>| create(tx, after, &format!("attestry/{random}"), &reason, now);
+    let (now, origin) = (kernel.clock.now(), origin(&kernel.random));
+    let create = move |tx: &mut Tx<'_>| create(tx, after, &origin, &reason, now);
     kernel.db.write(INSTALLATION, create).await?;
     let head = newest(kernel).await?;
     sealer::sign(kernel, &head.checkpoint).await?;
@@ -109,25 +119,34 @@ fn create(
         Some(number) => store::lock(tx, number)?,
         None => None,
     };
+    let previous = before.as_ref().map(|head| signed_part(tx, head)).transpose()?;
     let log_number = after.unwrap_or(0) + 1;
     let beginning = Beginning {
         origin: origin.to_owned(),
         began_at_us: now.micros(),
         reason: reason.to_owned(),
-        previous: before.map(|head| head.checkpoint),
+        previous,
     };
     if !store::insert(tx, log_number, &beginning, now)? {
         return Ok(());
     }
     // Whoever was about to append to the log before finds a newer fence.
-    if let Some(number) = after {
+    if let (Some(number), Some(previous)) = (after, &beginning.previous) {
+        let size = i64::try_from(previous.size).map_err(Fault::internal)?;
         store::close(tx, number)?;
+        store::set_size(tx, number, size, &previous.root)?;
+        store::forget_unsigned(tx, number, size)?;
     }
     let root = append::append(tx, log_number, 0, &[beginning.entry()])?;
     store::set_size(tx, log_number, 1, &root)
 }
 
+/// A log ends where it was signed last: rows behind that never learned their places, and get some in the new log.
+fn signed_part(tx: &mut Tx<'_>, head: &Head) -> Result<Checkpoint, Fault> {
+    let root = tree(tx, head.log_number, head.signed_size).root()?;
+    Ok(Checkpoint { origin: head.checkpoint.origin.clone(), size: head.signed_size, root })
+}
+
 async fn newest(kernel: &Kernel) -> Result<Head, Fault> {
-    let missing = || Fault::internal("the audit log that was just begun is not there");
-    kernel.db.read(store::newest).await?.ok_or_else(missing)
+    kernel.db.read(store::newest).await?.ok_or_else(|| Fault::internal(NOT_THERE))
 }

@@ -28,7 +28,7 @@ use seal::tree::{Missing, Tree};
 
 use crate::secrets::{Secrets, SigningKey};
 
-pub use begin::{Beside, begin, start_anew};
+pub use begin::{Beside, begin, begin_anew};
 pub(super) use sealer::new_salt;
 pub use sealer::{
     CHUNK_ROWS_MAX, Lease, Sealed, append_next, is_due, mark_all, round, salt_next, sign, take_lease,

@@ -51,24 +51,33 @@ pub struct Sealed {
 /// A database failure, or what `keep` says: the next round goes on where this one was cut.
 pub async fn round<K, F>(kernel: &Kernel, after: &str, keep: K) -> Result<Sealed, Fault>
 where
-    K: FnOnce(Checkpoint) -> F,
+    K: Fn(Checkpoint) -> F,
     F: Future<Output = Result<(), Fault>>,
 {
     if !kernel.db.read(is_due).await? {
         return Ok(Sealed::default());
     }
     let Some(lease) = take_lease(kernel).await? else { return Ok(Sealed::default()) };
+    // What an earlier round left.
+    publish(kernel, &keep).await?;
     mark_all(kernel).await?;
     let salted = salt_next(kernel, after).await?;
     let (rows, next_after) = append_next(kernel, lease, after).await?;
-    let head = kernel.db.read(store::newest).await?;
-    if let Some(head) = head {
-        keep(head.checkpoint.clone()).await?;
-        sign(kernel, &head.checkpoint).await?;
-    }
+    publish(kernel, &keep).await?;
     mark_all(kernel).await?;
     release(kernel, lease).await?;
     Ok(Sealed { rows, salted, next_after })
+}
+
+async fn publish<K, F>(kernel: &Kernel, keep: &K) -> Result<(), Fault>
+where
+    K: Fn(Checkpoint) -> F,
+    F: Future<Output = Result<(), Fault>>,
+{
+    let head = kernel.db.read(store::newest).await?;
+    let Some(head) = head.filter(|head| head.signed_size < head.checkpoint.size) else { return Ok(()) };
+    keep(head.checkpoint.clone()).await?;
+    sign(kernel, &head.checkpoint).await
 }
 
 /// Whether a round would find something to do.
@@ -79,7 +88,7 @@ pub fn is_due(tx: &mut Tx<'_>) -> Result<bool, Fault> {
     let Some(head) = store::newest(tx)? else { return Ok(false) };
     Ok(head.signed_size < head.checkpoint.size
         || store::next_tenant(tx, "")?.is_some()
-        || store::first_chunk(tx)?.is_some())
+        || store::has_chunk(tx)?)
 }
 
 /// Takes the lease of the log that grows; `None` while another holds it, or when there is no log.
@@ -97,7 +106,7 @@ pub async fn take_lease(kernel: &Kernel) -> Result<Option<Lease>, Fault> {
     kernel.db.write(INSTALLATION, take).await
 }
 
-/// Tells all rows that were appended their places.
+/// Tells all rows that were appended and signed their places.
 ///
 /// # Errors
 /// A database failure: what is left is told by the next call.
@@ -150,7 +159,8 @@ pub(in crate::audit) fn new_salt(random: &Random) -> [u8; SALT_LENGTH] {
 /// Gives the next rows their places. Says how many, and behind which tenant the next ones are to be looked for.
 ///
 /// # Errors
-/// [`base::Code::Conflict`] when another has taken the lease since; a database failure.
+/// [`base::Code::Conflict`] when another has taken the lease since, or what was appended before is not signed and
+/// marked; a database failure.
 pub async fn append_next(kernel: &Kernel, lease: Lease, after: &str) -> Result<(usize, String), Fault> {
     let after = after.to_owned();
     let Collected { rows, next_after, .. } = kernel.db.read(move |tx| collect(tx, &after)).await?;
@@ -169,6 +179,9 @@ fn add(tx: &mut Tx<'_>, lease: Lease, entries: &[Hash], places: &str) -> Result<
     let lost = || Fault::conflict("Another node seals the audit log now.");
     let head =
         store::lock(tx, lease.log_number)?.filter(|head| head.fence == lease.fence).ok_or_else(lost)?;
+    if store::has_chunk(tx)? {
+        return Err(Fault::conflict("Rows that were appended before do not know their places yet."));
+    }
     let size = head.checkpoint.size;
     let root = append::append(tx, lease.log_number, size, entries)?;
     let first_index = i64::try_from(size).map_err(Fault::internal)?;

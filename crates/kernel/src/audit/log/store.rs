@@ -23,8 +23,10 @@ const SET_NOTE: &str = "UPDATE audit_log SET checkpoint = ?2, signed_size = ?3 W
 const TILE: &str = "SELECT hashes FROM audit_tile WHERE log_number = ?1 AND level = ?2 AND tile_number = ?3";
 const PUT_TILE: &str = "INSERT INTO audit_tile (log_number, level, tile_number, hashes) VALUES (?1, ?2, ?3, ?4) \
     ON CONFLICT (log_number, level, tile_number) DO UPDATE SET hashes = excluded.hashes";
-const FIRST_CHUNK: &str =
-    "SELECT log_number, first_index, places FROM audit_chunk ORDER BY log_number, first_index LIMIT 1";
+const FIRST_CHUNK: &str = "SELECT audit_chunk.log_number, first_index, places FROM audit_chunk JOIN audit_log ON audit_log.log_number = audit_chunk.log_number \
+    WHERE first_index < signed_size ORDER BY audit_chunk.log_number, first_index LIMIT 1";
+const ANY_CHUNK: &str = "SELECT first_index FROM audit_chunk LIMIT 1";
+const FORGET_UNSIGNED: &str = "DELETE FROM audit_chunk WHERE log_number = ?1 AND first_index >= ?2";
 const INSERT_CHUNK: &str = "INSERT INTO audit_chunk (log_number, first_index, places) VALUES (?1, ?2, ?3)";
 const DELETE_CHUNK: &str = "DELETE FROM audit_chunk WHERE log_number = ?1 AND first_index = ?2";
 const NEXT_TENANT: &str =
@@ -49,6 +51,8 @@ pub(in crate::audit) const STATEMENTS: &[&str] = &[
     TILE,
     PUT_TILE,
     FIRST_CHUNK,
+    ANY_CHUNK,
+    FORGET_UNSIGNED,
     INSERT_CHUNK,
     DELETE_CHUNK,
     NEXT_TENANT,
@@ -151,6 +155,19 @@ pub(super) fn put_tile(
     Ok(())
 }
 
+/// Whether anything was appended whose rows do not all know it yet.
+pub(super) fn has_chunk(tx: &mut Tx<'_>) -> Result<bool, Fault> {
+    Ok(tx.opt(ANY_CHUNK, args![], |row| row.int("first_index"))?.is_some())
+}
+
+/// Takes their places back from rows that were appended and never signed.
+pub(super) fn forget_unsigned(tx: &mut Tx<'_>, log_number: i64, signed_size: i64) -> Result<(), Fault> {
+    tx.exec(FORGET_UNSIGNED, args![log_number, signed_size])?;
+    Ok(())
+}
+
+/// The oldest chunk that was signed: only then do its rows learn their places, so that a row that knows its place can
+/// be proven.
 pub(super) fn first_chunk(tx: &mut Tx<'_>) -> Result<Option<Chunk>, Fault> {
     let chunk = |row: &Stored<'_>| {
         Ok(Chunk {

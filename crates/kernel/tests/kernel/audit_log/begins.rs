@@ -79,7 +79,7 @@ async fn a_log_that_was_begun_anew_ends_the_lease_of_the_one_before(world: Arc<W
     add_old(&world.kernel, world.tenant_id, 2).await;
     let lease = log::take_lease(&world.kernel).await.unwrap().unwrap();
     log::salt_next(&world.kernel, "").await.unwrap();
-    let new = log::start_anew(&world.kernel, "a restore".into()).await.unwrap();
+    let new = start_anew(&world, "a restore").await;
     assert_eq!(log::append_next(&world.kernel, lease, "").await.unwrap_err().code, base::Code::Conflict);
     seal_all(&world.kernel).await;
     assert_eq!(assert_whole(&world.kernel).await.origin, new.checkpoint.origin);

@@ -54,7 +54,7 @@ async fn every_changed_column_of_a_stored_row_breaks_its_proof(world: Arc<World>
             .write(world.tenant_id, |tx| Ok(tx.exec("DELETE FROM audit", args![])?))
             .await
             .unwrap();
-        log::start_anew(&world.kernel, "a test".into()).await.unwrap();
+        start_anew(&world, "a test").await;
         checkpoint = filled(&world, 3).await;
     }
 }

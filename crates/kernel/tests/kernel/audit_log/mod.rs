@@ -63,6 +63,12 @@ async fn begin(kernel: &Kernel) -> Checkpoint {
     log::begin(kernel, log::Beside::NotKept).await.unwrap().checkpoint
 }
 
+async fn start_anew(world: &World, reason: &'static str) -> log::Head {
+    let head = world.write(move |tx, ctx| log::begin_anew(tx, ctx, reason)).await.unwrap();
+    log::sign(&world.kernel, &head.checkpoint).await.unwrap();
+    world.read(log::head).await.unwrap()
+}
+
 /// The checkpoint that is public, opened with the public key.
 async fn published(kernel: &Kernel) -> Checkpoint {
     let head = kernel.db.read(log::head).await.unwrap().unwrap();

@@ -51,7 +51,7 @@ pub(super) enum Operate {
     Webhook(Noun<webhook::Verb>),
     /// What happened to a tenant: list
     Event(Noun<event::Verb>),
-    /// The audit log: list
+    /// The audit log: list, export, verify, watch, begin-log
     Audit(Noun<audit::Verb>),
     /// The ledger: check, summary
     Ledger(Noun<ledger::Verb>),
@@ -93,7 +93,7 @@ pub(super) fn run(config: &Config, operate: Operate) -> Result<ExitCode, Fault> 
         Operate::Registry(Noun { common, verb }) => registry::run(config, &common, verb),
         Operate::Webhook(Noun { common, verb }) => call(common, verb.job()),
         Operate::Event(Noun { common, verb }) => call(common, verb.job()),
-        Operate::Audit(Noun { common, verb }) => call(common, verb.job()),
+        Operate::Audit(Noun { common, verb }) => audit::run(config, &common, verb),
         Operate::Ledger(Noun { common, verb }) => call(common, verb.job()),
         Operate::Usage(usage) => {
             let job = usage.job();

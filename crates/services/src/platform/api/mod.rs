@@ -1,5 +1,6 @@
 //! The wire of platform: what a tenant sees of itself, and manages.
 
+mod audit;
 mod audit_log;
 mod keys;
 mod tenant;
@@ -62,6 +63,8 @@ pub fn described(guarded: impl Fn(Handlers<Platform>) -> Handlers<Platform>) -> 
         .routes(guarded(routes!(webhooks::replay)))
         .routes(guarded(routes!(webhooks::deliveries)))
         .routes(guarded(routes!(webhooks::events)))
+        .routes(guarded(routes!(audit::list)))
+        .routes(guarded(routes!(audit::export)))
         .routes(routes!(audit_log::checkpoint))
         .routes(routes!(audit_log::tile))
         .describe(|document| {
