@@ -7,6 +7,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people: 53 bits are enough")]
 
 mod answer;
+mod audit;
 mod bulk;
 mod load;
 mod machine;
@@ -35,6 +36,8 @@ enum Bench {
     Bulk(bulk::Options),
     /// The import of a registry beside quota traffic, and look-ups after it.
     Registry(registry::Options),
+    /// The audit log: what sealing costs quota, and a long log sealed and proven in bounded memory.
+    Audit(audit::Options),
     /// Webhooks: how fast they leave, and whether an endpoint that hangs makes the others wait.
     Webhooks(webhooks::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Bench::Quota(options) => quota::run(&options).map(|report| report.to_string()),
         Bench::Bulk(options) => bulk::run(&options).map(|report| report.to_string()),
         Bench::Registry(options) => registry::run(&options).map(|report| report.to_string()),
+        Bench::Audit(options) => audit::run(&options).map(|report| report.to_string()),
         Bench::Webhooks(options) => webhooks::run(&options).map(|report| report.to_string()),
     };
     match report {
