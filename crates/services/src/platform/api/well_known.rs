@@ -22,7 +22,7 @@ struct PublicKeys {
 #[derive(Serialize, ToSchema, Debug)]
 struct AuditKeys {
     /// Verifier keys of signed notes (C2SP signed-note) for the log that grows, the newest first.
-    #[schema(example = json!(["attestry/9f0c2ab31d5e7784+2f1c9a04+AdXlX2Q0rY3bq2m0Jx0mN6l8p4b1cQeZfT7uV9wXyZa2"]))]
+    #[schema(example = json!(["attestry/9f0c2ab31d5e7784+d9bef712+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"]))]
     keys: Vec<String>,
     /// Every log of this installation, the newest first: the first one grows.
     logs: Vec<Log>,

@@ -59,8 +59,8 @@ pub(in crate::cli) enum Verb {
     #[command(
         after_help = "The key is in GET /.well-known/attestry, under audit. Take it once over a way that you trust.\n\n\
         Examples:\n  \
-        attestry audit verify audit.jsonl --key attestry/9f0c2ab31d5e7784+2f1c9a04+AdXl…\n  \
-        curl -s -H 'Authorization: Bearer at_live_…' http://localhost:8080/platform/v1/audit/export | attestry audit verify - --key …"
+        attestry audit verify audit.jsonl --key attestry/9f0c2ab31d5e7784+d9bef712+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea\n  \
+        curl -s -H 'Authorization: Bearer at_live_…' http://localhost:8080/platform/v1/audit/export | attestry audit verify - --key attestry/9f0c2ab31d5e7784+d9bef712+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"
     )]
     Verify {
         /// The export; - reads standard input
@@ -74,7 +74,7 @@ pub(in crate::cli) enum Verb {
         after_help = "The first time, the checkpoint is taken as it is. Run it from cron, on another machine than the log's.\n\
         Exit code 1: an alarm, or the log could not be asked; the message says which, and the state stays as it was.\n\n\
         Example:\n  \
-        attestry audit watch --url https://id.example --key attestry/9f0c2ab31d5e7784+2f1c9a04+AdXl… --state /var/lib/watch.json"
+        attestry audit watch --url https://id.example --key attestry/9f0c2ab31d5e7784+d9bef712+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea --state /var/lib/watch.json"
     )]
     Watch {
         /// Where the server is, such as https://id.example
