@@ -1,6 +1,7 @@
 //! The handle that everybody above holds.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -23,6 +24,7 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     settings: Settings,
     backend: Backend,
+    writes: AtomicU64,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -42,6 +44,8 @@ pub struct Status {
     pub queue_depth: usize,
     /// Jobs that may wait, in each queue.
     pub queue_max: usize,
+    /// Writes that this process has asked for so far: who sees it stand still is alone.
+    pub writes: u64,
 }
 
 impl fmt::Debug for Db {
@@ -67,7 +71,12 @@ impl Db {
                 (Backend::Postgres(postgres), threads)
             }
         };
-        Ok(Self(Arc::new(Inner { settings, backend, threads: Mutex::new(threads) })))
+        Ok(Self(Arc::new(Inner {
+            settings,
+            backend,
+            writes: AtomicU64::new(0),
+            threads: Mutex::new(threads),
+        })))
     }
 
     #[must_use]
@@ -161,7 +170,8 @@ impl Db {
                 (postgres.is_reachable(), postgres.is_writable(), postgres.queue().len())
             }
         };
-        Status { reachable, writable, queue_depth, queue_max: self.0.settings.queue_max }
+        let (queue_max, writes) = (self.0.settings.queue_max, self.0.writes.load(Ordering::Relaxed));
+        Status { reachable, writable, queue_depth, queue_max, writes }
     }
 
     /// The migrations that the database has, ascending.
@@ -199,6 +209,9 @@ impl Db {
 
 impl Inner {
     fn push(&self, task: Task) -> Result<(), Error> {
+        if task.mode == Mode::Write {
+            self.writes.fetch_add(1, Ordering::Relaxed);
+        }
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.queue(task.mode).push(task),
             Backend::Postgres(postgres) => postgres.queue().push(task),

@@ -21,8 +21,10 @@ use crate::secrets_file::make_folder;
 const FILE_NAME: &str = "audit.checkpoint";
 const IDLE: Duration = Duration::from_secs(1);
 const AFTER_A_FAILURE: Duration = Duration::from_secs(10);
-/// Sealing rests so many times longer than it worked: requests lose at most a thirtieth of the writer to it.
+/// Beside other writes, sealing rests so many times longer than it worked: they lose a thirtieth of the writer to it.
 const REST_FACTOR: u32 = 30;
+/// How long nobody writes before a rest is cut short.
+const REST_STEP: Duration = Duration::from_millis(20);
 const REST_MAX: Duration = Duration::from_secs(5);
 
 /// Begins the log, or goes on with it, and seals until `stop`.
@@ -48,8 +50,11 @@ async fn seal_for_good(kernel: &Kernel, data: Option<&Path>) {
                 after = next_after;
                 let took = kernel.clock.now().micros() - began.micros();
                 let took = Duration::from_micros(u64::try_from(took).unwrap_or_default());
-                let rest = (took * REST_FACTOR).min(REST_MAX);
-                sleep(if rows + salted == 0 { IDLE } else { rest }).await;
+                if rows + salted == 0 {
+                    sleep(IDLE).await;
+                } else {
+                    rest(kernel, (took * REST_FACTOR).min(REST_MAX)).await;
+                }
             }
             Err(fault) => {
                 tracing::warn!(?fault, "a round of sealing was cut short and will be repeated");
@@ -129,6 +134,19 @@ fn path(data: &Path) -> PathBuf {
 
 fn unusable(path: &Path, error: &std::io::Error) -> Fault {
     Fault::invalid("data", format!("{} cannot be used: {error}", path.display()))
+}
+
+/// A backlog in a database that nobody else writes is sealed almost without a rest.
+async fn rest(kernel: &Kernel, at_most: Duration) {
+    let mut rested = Duration::ZERO;
+    while rested < at_most {
+        let before = kernel.db.status().writes;
+        sleep(REST_STEP).await;
+        rested += REST_STEP;
+        if kernel.db.status().writes == before {
+            return;
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "sealing waits for more rows, and rests between its rounds")]
