@@ -12,7 +12,7 @@ use super::{folder, statement};
 use crate::error::Error;
 
 /// The thread folds when so many pages came since it last did.
-const STEP_PAGES: u32 = 2_000;
+const STEP_PAGES: u32 = 8_000;
 /// From here on the writer lends a hand: 16 000 pages of 4 KiB are 64 MB.
 const LONG_PAGES: u32 = 16_000;
 /// So many pages later it tries again, when a reader or the thread was in its way.

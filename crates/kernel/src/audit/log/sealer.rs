@@ -21,6 +21,8 @@ use crate::tenancy::INSTALLATION;
 pub const CHUNK_ROWS_MAX: usize = 1024;
 /// Tenants whose rows are in one append: each of them is a transaction of its own to mark.
 const CHUNK_TENANTS_MAX: usize = 32;
+/// Rows that are told their places in one transaction: requests get their turn in between.
+const MARKS_A_TRANSACTION: usize = 64;
 /// Whoever died with the lease is waited for this long.
 const LEASE_SECONDS: i64 = 30;
 
@@ -114,10 +116,13 @@ pub async fn mark_all(kernel: &Kernel) -> Result<(), Fault> {
     while let Some(chunk) = kernel.db.read(store::first_chunk).await? {
         for (tenant_id, places) in by_tenant(&chunk)? {
             let log_number = chunk.log_number;
-            let mark = move |tx: &mut Tx<'_>| {
-                places.iter().try_for_each(|(place, index)| store::mark(tx, *place, log_number, *index))
-            };
-            kernel.db.write(tenant_id, mark).await?;
+            for places in places.chunks(MARKS_A_TRANSACTION) {
+                let places = places.to_vec();
+                let mark = move |tx: &mut Tx<'_>| {
+                    places.iter().try_for_each(|(place, index)| store::mark(tx, *place, log_number, *index))
+                };
+                kernel.db.write(tenant_id, mark).await?;
+            }
         }
         let forget = move |tx: &mut Tx<'_>| store::delete_chunk(tx, chunk.log_number, chunk.first_index);
         kernel.db.write(INSTALLATION, forget).await?;
