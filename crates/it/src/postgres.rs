@@ -1,6 +1,7 @@
 //! A private PostgreSQL cluster: own folder, Unix socket only, an unprivileged user when started by root.
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -227,7 +228,9 @@ impl Database {
     /// A copy of another database, which nobody may be connected to.
     fn create_from(admin_url: &str, template: &str) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("it_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        // The number of a process comes again within a run of many, and its databases may still be there.
+        let process = RandomState::new().hash_one(std::process::id());
+        let name = format!("it_{process:016x}_{}", COUNTER.fetch_add(1, Ordering::Relaxed));
         run_sql(admin_url, &format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
         Ok(Self { admin_url: admin_url.to_owned(), name })
     }
