@@ -21,8 +21,8 @@ use crate::secrets_file::make_folder;
 const FILE_NAME: &str = "audit.checkpoint";
 const IDLE: Duration = Duration::from_secs(1);
 const AFTER_A_FAILURE: Duration = Duration::from_secs(10);
-/// Beside other writes, sealing rests so many times longer than it worked: they lose a thirtieth of the writer to it.
-const REST_FACTOR: u32 = 30;
+/// Beside other writes, sealing rests so many times longer than it worked: they lose a sixtieth of the writer to it.
+const REST_FACTOR: u32 = 60;
 /// How long nobody writes before a rest is cut short.
 const REST_STEP: Duration = Duration::from_millis(20);
 const REST_MAX: Duration = Duration::from_secs(5);
