@@ -6,6 +6,7 @@ pub mod base64;
 pub mod beginning;
 pub mod checkpoint;
 pub mod export;
+pub mod labels;
 pub mod merkle;
 pub mod note;
 pub mod qr;

@@ -87,6 +87,15 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
+/// Modules a side of the symbols of a prefix, without what a [`Printer`] prepares.
+///
+/// # Errors
+/// Why there are none.
+pub fn side(prefix: &str, level: Level) -> Result<usize, Unfit> {
+    let frame = Frame::new(prefix, level)?;
+    Ok(4 * usize::from(frame.version.value()) + 17)
+}
+
 /// Makes the symbols of one prefix.
 pub struct Printer {
     /// The symbol of the zero token.
@@ -271,6 +280,7 @@ mod tests {
         ] {
             for (level, ecc) in [(Level::Medium, QrCodeEcc::Medium), (Level::Quartile, QrCodeEcc::Quartile)] {
                 let printer = Printer::new(prefix, level).unwrap();
+                assert_eq!(super::side(prefix, level), Ok(printer.side()), "{prefix}");
                 assert!(level == Level::Quartile || printer.side() == side, "{prefix}: {}", printer.side());
                 let mask = Frame::new(prefix, level).unwrap().mask;
                 for ordinal in (0..40).map(|n| n * 27_000_000_011 % ORDINAL_MAX) {

@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn no_substitution_of_a_character_opens() {
         let key = TokenKey::derive(&ROOT, 1);
-        for ordinal in 0..200 {
+        for ordinal in 0..10_000 {
             let token = key.mint(ordinal * 5_000_011);
             for (position, digit) in
                 (0..TOKEN_LENGTH).flat_map(|at| (0..32_u128).map(move |digit| (at, digit)))
@@ -265,6 +265,18 @@ mod tests {
                 let expected = (changed == token).then_some(ordinal * 5_000_011);
                 assert_eq!(key.open(changed), expected, "{token} as {changed}");
             }
+        }
+    }
+
+    #[test]
+    fn none_of_a_million_guesses_opens() {
+        let key = TokenKey::derive(&ROOT, 1);
+        let mut state = 1_u128;
+        for _ in 0..1_000_000 {
+            // A linear congruence (Steele and Vigna 2021), whose upper bits are the random ones.
+            state = state.wrapping_mul(0xDA94_2042_E4DD_58B5).wrapping_add(1);
+            let guess = Token((1 << (TAG_BITS + ORDINAL_BITS)) | (state >> (128 - TAG_BITS - ORDINAL_BITS)));
+            assert_eq!((key.open(guess), guess.epoch()), (None, 1), "{guess}");
         }
     }
 
