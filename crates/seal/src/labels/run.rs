@@ -85,7 +85,7 @@ impl Run {
         self.page_address.to_ascii_uppercase()
     }
 
-    /// The modules a side of its symbols.
+    /// The modules a side of its symbols, if it can be in a file at all.
     pub(super) fn check(&self) -> Result<usize, Unfit> {
         let is_of_serials = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if !(1..=PREFIX_LENGTH_MAX).contains(&self.prefix.len()) || !self.prefix.bytes().all(is_of_serials) {
@@ -127,7 +127,7 @@ struct Stretch {
 }
 
 impl Stretches {
-    /// Of the records of a run, one after another from `offset` on, each of `fixed` bytes and its serial `serials` times.
+    /// Of the records of a run, one after another from `offset` on. Each has `fixed` bytes, and its serial so many times.
     pub(super) fn new(run: &Run, mut offset: u64, fixed: usize, serials: usize) -> Self {
         let mut stretches = Vec::new();
         let mut index = 0;

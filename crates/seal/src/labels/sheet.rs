@@ -19,13 +19,16 @@ pub enum Sheet {
 }
 
 impl Sheet {
+    /// All that there are.
     pub const ALL: [Self; 4] = [Self::A4By65, Self::A4By40, Self::LetterBy65, Self::LetterBy40];
 
+    /// The sheet of a name of [`Sheet::name`].
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sheet| sheet.name() == name)
     }
 
+    /// Paper and labels, such as `a4-65`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -90,7 +93,7 @@ impl Plan {
         let (width, height) = (points(measures.label.0), points(measures.label.1));
         let text_size =
             TEXT_SIZE_MAX.min((width - 2 * TEXT_MARGIN) * 10 / (6 * run.serial_length_max() as u64));
-        // Courier reaches from a quarter of its size below the baseline to two thirds above it.
+        // Courier reaches from a quarter of its size below the baseline to two thirds of it above.
         let text_height = text_size;
         let modules = (side + 2 * usize::from(QUIET)) as u64;
         let module = width.min(height - text_height) / modules / DOT * DOT;
