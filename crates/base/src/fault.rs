@@ -40,6 +40,8 @@ pub enum Code {
     AlreadyExists,
     /// The same Idempotency-Key came with another request.
     IdempotencyMismatch,
+    /// The Idempotency-Key was used before, and its reply is not kept any more.
+    IdempotencyExpired,
     /// The same Idempotency-Key is still at work.
     RequestInProgress,
     BodyTooLarge,
@@ -68,6 +70,7 @@ impl Code {
         Self::Conflict,
         Self::AlreadyExists,
         Self::IdempotencyMismatch,
+        Self::IdempotencyExpired,
         Self::RequestInProgress,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,

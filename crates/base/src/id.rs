@@ -160,6 +160,10 @@ ids! {
     EndpointId "we_";
     /// One event on its way to one endpoint.
     DeliveryId "dlv_";
+    /// A product whose items carry codes.
+    ProductId "prod_";
+    /// Codes of a product that were minted together.
+    BatchId "bat_";
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use base::id::{
-    AccountId, AuditId, DeliveryId, EndpointId, EventId, HoldId, JobId, KeyId, LineageId, OperatorId,
-    PriceId, RequestId, TenantId, TokenId, TransferId,
+    AccountId, AuditId, BatchId, DeliveryId, EndpointId, EventId, HoldId, JobId, KeyId, LineageId,
+    OperatorId, PriceId, ProductId, RequestId, TenantId, TokenId, TransferId,
 };
 use base::{Credits, Environment, KeyKind, Service, Timestamp};
 
@@ -80,7 +80,7 @@ macro_rules! from_id {
 
 from_id! {
     TenantId OperatorId KeyId LineageId AccountId TokenId TransferId HoldId PriceId AuditId EventId JobId RequestId
-    EndpointId DeliveryId
+    EndpointId DeliveryId ProductId BatchId
 }
 
 macro_rules! from_name {

@@ -82,4 +82,10 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0013_audit_log.sql"),
         oldest_binary: 1,
     },
+    Migration {
+        version: 14,
+        name: "codes",
+        template: include_str!("../../../migrations/0014_codes.sql"),
+        oldest_binary: 1,
+    },
 ];

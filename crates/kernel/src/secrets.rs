@@ -2,7 +2,8 @@
 //!
 //! Kinds: `pepper` (MACs of credentials and of Idempotency-Keys), `reply` (sealing of saved replies),
 //! `development` (the keys that `attestry dev` prints), `operator` (the operator API's token), `personal` (the keys
-//! under which personal data is sealed, and the MACs by which it is found), `audit` and `webhook` (seeds of the
+//! under which personal data is sealed, and the MACs by which it is found), `code` (roots of the keys that mint product
+//! codes, one epoch a version), `audit` and `webhook` (seeds of the
 //! Ed25519 keys that sign the audit log's checkpoints and what is delivered; their public halves are published).
 //! Each has numbered versions; the highest activated one makes new MACs, older ones still recognise theirs.
 
@@ -14,7 +15,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_lc_rs::hmac;
-use base::{Fault, Secret};
+use base::{Environment, Fault, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::ctx::Random;
@@ -23,6 +24,8 @@ pub use seal::{open, seal};
 pub use signing::SigningKey;
 
 pub const SECRET_LENGTH: usize = 32;
+/// A token of a product code has five bits for its epoch, and the last value is kept free.
+pub const CODE_VERSION_MAX: u32 = 30;
 
 /// A keyed MAC: 32 bytes of HMAC-SHA-256 (RFC 2104).
 pub type Mac = [u8; 32];
@@ -44,6 +47,9 @@ pub struct SecretsFile {
     /// As `personal`.
     #[serde(default)]
     pub webhook: BTreeMap<String, String>,
+    /// As `personal`.
+    #[serde(default)]
+    pub code: BTreeMap<String, String>,
 }
 
 impl SecretsFile {
@@ -58,6 +64,7 @@ impl SecretsFile {
             personal: first_version(random),
             audit: first_version(random),
             webhook: first_version(random),
+            code: first_version(random),
         }
     }
 
@@ -65,7 +72,7 @@ impl SecretsFile {
     #[must_use]
     pub fn complete(&mut self, random: &Random) -> bool {
         let mut is_changed = false;
-        for kind in [&mut self.personal, &mut self.audit, &mut self.webhook] {
+        for kind in [&mut self.personal, &mut self.audit, &mut self.webhook, &mut self.code] {
             if kind.is_empty() {
                 *kind = first_version(random);
                 is_changed = true;
@@ -79,9 +86,20 @@ impl SecretsFile {
     /// # Errors
     /// When the file's versions are not numbers.
     pub fn add_pepper(&mut self, random: &Random) -> Result<u32, Fault> {
-        let next = versions(&self.pepper, "pepper")?.keys().max().copied().unwrap_or(0) + 1;
-        self.pepper.insert(next.to_string(), hex(&random.bytes::<SECRET_LENGTH>()));
-        Ok(next)
+        add_version(&mut self.pepper, "pepper", random)
+    }
+
+    /// The same for the roots of product codes: the next epoch.
+    ///
+    /// # Errors
+    /// When the file's versions are not numbers, or there are [`CODE_VERSION_MAX`] already.
+    pub fn add_code(&mut self, random: &Random) -> Result<u32, Fault> {
+        if versions(&self.code, "code")?.contains_key(&CODE_VERSION_MAX) {
+            return Err(Fault::conflict(format!(
+                "There are {CODE_VERSION_MAX} epochs of product codes at most."
+            )));
+        }
+        add_version(&mut self.code, "code", random)
     }
 }
 
@@ -101,6 +119,7 @@ pub struct Secrets {
     personal: BTreeMap<u32, hmac::Key>,
     audit: BTreeMap<u32, SigningKey>,
     webhook: BTreeMap<u32, SigningKey>,
+    codes: BTreeMap<u32, hmac::Key>,
 }
 
 impl Secrets {
@@ -125,13 +144,19 @@ impl Secrets {
             personal: mac_keys(&file.personal, "personal")?,
             audit: signing_keys(&file.audit, "audit")?,
             webhook: signing_keys(&file.webhook, "webhook")?,
+            codes: code_keys(&file.code)?,
         })
     }
 
     /// What tells each shared secret from another, by kind and version, and does not tell the secret: a MAC over a
     /// constant, or a public key. Equal on two nodes only if the secrets are.
     pub fn checks(&self) -> impl Iterator<Item = (&'static str, u32, Mac)> + '_ {
-        let kinds = [("pepper", &self.peppers), ("reply", &self.replies), ("personal", &self.personal)];
+        let kinds = [
+            ("pepper", &self.peppers),
+            ("reply", &self.replies),
+            ("personal", &self.personal),
+            ("code", &self.codes),
+        ];
         let macs = kinds.into_iter().flat_map(|(kind, keys)| {
             keys.iter().map(move |(version, key)| (kind, *version, mac(key, &[b"check", kind.as_bytes()])))
         });
@@ -290,6 +315,14 @@ impl Secrets {
             })
     }
 
+    /// The roots from which the keys of product codes are derived, by epoch. Test and live share none.
+    pub fn code_roots(&self, environment: Environment) -> impl Iterator<Item = (u8, Mac)> + '_ {
+        self.codes.iter().map(move |(version, key)| {
+            let epoch = u8::try_from(*version).expect("the file was checked to hold no higher version");
+            (epoch, mac(key, &[b"code root", environment.name().as_bytes()]))
+        })
+    }
+
     fn mac(&self, version: u32, purpose: &[u8], message: &[u8]) -> Mac {
         let pepper = self.peppers.get(&version).expect("only versions of this map are asked for");
         mac(pepper, &[purpose, message])
@@ -342,6 +375,20 @@ fn versioned<'a>(keys: &'a BTreeMap<u32, hmac::Key>, sealed: &'a [u8]) -> Option
 
 fn first_version(random: &Random) -> BTreeMap<String, String> {
     BTreeMap::from([("1".to_owned(), hex(&random.bytes::<SECRET_LENGTH>()))])
+}
+
+fn add_version(entries: &mut BTreeMap<String, String>, kind: &str, random: &Random) -> Result<u32, Fault> {
+    let next = versions(entries, kind)?.keys().max().copied().unwrap_or(0) + 1;
+    entries.insert(next.to_string(), hex(&random.bytes::<SECRET_LENGTH>()));
+    Ok(next)
+}
+
+fn code_keys(entries: &BTreeMap<String, String>) -> Result<BTreeMap<u32, hmac::Key>, Fault> {
+    let keys = mac_keys(entries, "code")?;
+    if keys.keys().all(|version| (1..=CODE_VERSION_MAX).contains(version)) {
+        return Ok(keys);
+    }
+    Err(Fault::invalid("secrets.code", format!("versions are 1 to {CODE_VERSION_MAX}")))
 }
 
 fn mac_keys(entries: &BTreeMap<String, String>, kind: &str) -> Result<BTreeMap<u32, hmac::Key>, Fault> {
@@ -436,9 +483,10 @@ mod tests {
         let whole = SecretsFile::generate(&random);
         let none = BTreeMap::new;
         let of_before = [
-            SecretsFile { personal: none(), audit: none(), webhook: none(), ..whole.clone() },
-            SecretsFile { audit: none(), webhook: none(), ..whole.clone() },
-            SecretsFile { webhook: none(), ..whole.clone() },
+            SecretsFile { personal: none(), audit: none(), webhook: none(), code: none(), ..whole.clone() },
+            SecretsFile { audit: none(), webhook: none(), code: none(), ..whole.clone() },
+            SecretsFile { webhook: none(), code: none(), ..whole.clone() },
+            SecretsFile { code: none(), ..whole.clone() },
         ];
         for mut older in of_before {
             assert!(Secrets::from_file(&older).is_err());

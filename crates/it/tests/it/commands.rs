@@ -36,6 +36,7 @@ fn generated() -> String {
             let idempotent = match command.idempotent {
                 Idempotent::No => "ignored",
                 Idempotent::Optional => "optional",
+                Idempotent::OptionalOnce => "optional, once",
                 Idempotent::Required => "required",
             };
             format!("| `{}` | {scope} | {price} | {audit} | {idempotent} |\n", command.name)

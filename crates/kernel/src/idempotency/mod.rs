@@ -1,6 +1,7 @@
 //! Idempotency: the same key and request give the same reply, and are charged once.
 //!
-//! States of a key: absent → done (reply saved, with the effect, in one transaction) → absent again after a day.
+//! States of a key: absent → done (reply saved, with the effect, in one transaction) → absent again after a day; or,
+//! where a command wants it, a tombstone for 30 days more, which refuses the key, and only then absent.
 //! A slow command claims it first: absent → at work (lease, fence) → done; a refusal makes it absent.
 //! Keys are scoped by (tenant, environment, service, route), never by API key, so a retry survives a rotation.
 //! Table: `idempotency`. A key is stored as a MAC, a reply sealed under the raw key.
@@ -21,6 +22,8 @@ pub use store::STATEMENTS;
 
 /// How long a reply is kept.
 pub const KEEP_SECONDS: i64 = 24 * 60 * 60;
+/// How long a key is refused after its reply is gone, where a command leaves a tombstone.
+pub const TOMBSTONE_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// How long a raw key may be where the service does not say otherwise.
 pub const KEY_LENGTH: RangeInclusive<usize> = 1..=255;
 
@@ -42,13 +45,15 @@ pub struct Slot<'a> {
     pub tenant_id: TenantId,
     pub scope: &'a str,
     pub key_mac: &'a Mac,
+    /// A key that is too old to be answered is refused rather than taken for a new one.
+    pub has_tombstone: bool,
 }
 
 /// Claims a key. A second transaction with the same key waits in the database until the first has ended.
 ///
 /// # Errors
-/// [`Code::IdempotencyMismatch`] for another request; [`Code::RequestInProgress`] while a slow command is at work;
-/// a database failure.
+/// [`Code::IdempotencyMismatch`] for another request; [`Code::IdempotencyExpired`] for a tombstone;
+/// [`Code::RequestInProgress`] while a slow command is at work; a database failure.
 pub fn claim(
     tx: &mut Tx<'_>,
     slot: Slot<'_>,
@@ -64,6 +69,9 @@ pub fn claim(
             "The first request with this Idempotency-Key has just ended. Please retry.",
         ));
     };
+    if saved.is_buried {
+        return Err(expired());
+    }
     if saved.fingerprint != *fingerprint {
         return Err(mismatch());
     }
@@ -187,6 +195,15 @@ pub fn has_old(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp) -> Result<b
 #[must_use]
 pub fn mismatch() -> Fault {
     Fault::new(Code::IdempotencyMismatch, "Idempotency-Key was already used with a different request payload")
+}
+
+/// The refusal of a key whose reply is not kept any more.
+#[must_use]
+pub fn expired() -> Fault {
+    Fault::new(
+        Code::IdempotencyExpired,
+        "This Idempotency-Key was used more than 24 hours ago. Look up what that request did, or send a new key.",
+    )
 }
 
 /// The refusal of a key whose work has not ended.

@@ -2,15 +2,16 @@ use base::id::{HoldId, TenantId};
 use base::{Fault, Timestamp};
 use db::{Tx, args};
 
-use super::{Fingerprint, KEEP_SECONDS, Lease, Slot};
+use super::{Fingerprint, KEEP_SECONDS, Lease, Slot, TOMBSTONE_SECONDS};
 
-const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, fingerprint, fence, created_at_us, expires_at_us) \
-    VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6) ON CONFLICT (tenant_id, scope, key_mac) DO UPDATE \
+const INSERT: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, fingerprint, fence, created_at_us, expires_at_us, tombstone_until_us) \
+    VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7) ON CONFLICT (tenant_id, scope, key_mac) DO UPDATE \
     SET fingerprint = excluded.fingerprint, fence = idempotency.fence + 1, reply = NULL, \
-    created_at_us = excluded.created_at_us, expires_at_us = excluded.expires_at_us \
-    WHERE idempotency.expires_at_us <= ?5";
-const FIND: &str = "SELECT fingerprint, reply FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3 \
-    AND expires_at_us > ?4";
+    created_at_us = excluded.created_at_us, expires_at_us = excluded.expires_at_us, \
+    tombstone_until_us = excluded.tombstone_until_us \
+    WHERE COALESCE(idempotency.tombstone_until_us, idempotency.expires_at_us) <= ?5";
+const FIND: &str = "SELECT fingerprint, reply, expires_at_us FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3 \
+    AND COALESCE(tombstone_until_us, expires_at_us) > ?4";
 /// Also takes over from a caller whose lease ran out, and then keeps what that one held.
 const LEASE: &str = "INSERT INTO idempotency (tenant_id, scope, key_mac, fingerprint, fence, lease_until_us, created_at_us, expires_at_us) \
     VALUES (?1, ?2, ?3, ?4, ?8, ?7, ?5, ?6) ON CONFLICT (tenant_id, scope, key_mac) DO UPDATE \
@@ -27,16 +28,22 @@ const DELETE_HELD: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scop
 const COMPLETE: &str = "UPDATE idempotency SET fingerprint = ?4, reply = ?5 WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 const DELETE: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND scope = ?2 AND key_mac = ?3";
 /// The age is asked for twice: a key may be claimed anew between the inner statement and the lock of the outer one.
-const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 AND (scope, key_mac) IN ( \
+const SWEEP: &str = "DELETE FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 AND tombstone_until_us IS NULL AND (scope, key_mac) IN ( \
+    SELECT scope, key_mac FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT ?3)";
+/// An empty reply is a tombstone: the key was used, and what was answered is gone.
+const BURY: &str = "UPDATE idempotency SET reply = ?4, expires_at_us = tombstone_until_us, tombstone_until_us = NULL \
+    WHERE tenant_id = ?1 AND expires_at_us <= ?2 AND tombstone_until_us IS NOT NULL AND (scope, key_mac) IN ( \
     SELECT scope, key_mac FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT ?3)";
 const OLD: &str = "SELECT expires_at_us FROM idempotency WHERE tenant_id = ?1 AND expires_at_us <= ?2 ORDER BY expires_at_us LIMIT 1";
 
 pub const STATEMENTS: &[&str] =
-    &[INSERT, FIND, LEASE, NOTE_HOLD, HELD, DELETE_HELD, COMPLETE, DELETE, SWEEP, OLD];
+    &[INSERT, FIND, LEASE, NOTE_HOLD, HELD, DELETE_HELD, COMPLETE, DELETE, SWEEP, BURY, OLD];
 
 pub(super) struct Saved {
     pub(super) fingerprint: Fingerprint,
     pub(super) reply: Option<Vec<u8>>,
+    /// It was done, and its reply is not kept any more.
+    pub(super) is_buried: bool,
 }
 
 /// `false` when a young row of the same key is there.
@@ -47,8 +54,10 @@ pub(super) fn insert(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let expires_at = now.plus_seconds(KEEP_SECONDS);
-    let key_mac = &slot.key_mac[..];
-    Ok(tx.exec(INSERT, args![slot.tenant_id, slot.scope, key_mac, &fingerprint[..], now, expires_at])? == 1)
+    let tombstone_until = slot.has_tombstone.then(|| expires_at.plus_seconds(TOMBSTONE_SECONDS));
+    let (key_mac, fingerprint) = (&slot.key_mac[..], &fingerprint[..]);
+    let args = args![slot.tenant_id, slot.scope, key_mac, fingerprint, now, expires_at, tombstone_until];
+    Ok(tx.exec(INSERT, args)? == 1)
 }
 
 /// A row that is past its day is as good as gone.
@@ -56,7 +65,9 @@ pub(super) fn find(tx: &mut Tx<'_>, slot: Slot<'_>, now: Timestamp) -> Result<Op
     Ok(tx.opt(FIND, args![slot.tenant_id, slot.scope, &slot.key_mac[..], now], |row| {
         let fingerprint = Fingerprint::try_from(row.bytes("fingerprint")?)
             .map_err(|_| db::Error::corrupt("a fingerprint of another length than 32 bytes"))?;
-        Ok(Saved { fingerprint, reply: row.opt_bytes("reply")? })
+        let reply = row.opt_bytes("reply")?;
+        let is_buried = reply.as_ref().is_some_and(Vec::is_empty) || row.timestamp("expires_at_us")? <= now;
+        Ok(Saved { fingerprint, reply, is_buried })
     })?)
 }
 
@@ -112,5 +123,6 @@ pub(super) fn has_old(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp) -> R
 }
 
 pub(super) fn sweep(tx: &mut Tx<'_>, tenant_id: TenantId, now: Timestamp, limit: i64) -> Result<u64, Fault> {
-    Ok(tx.exec(SWEEP, args![tenant_id, now, limit])?)
+    let buried = tx.exec(BURY, args![tenant_id, now, limit, &[][..] as &[u8]])?;
+    Ok(buried + tx.exec(SWEEP, args![tenant_id, now, limit])?)
 }

@@ -52,6 +52,14 @@ pub fn enqueue(
     Ok(job_id)
 }
 
+/// The lanes that have a due job of a kind: a look without a lock.
+///
+/// # Errors
+/// When the database fails.
+pub fn due_lanes(tx: &mut Tx<'_>, kind: &str, now: Timestamp) -> Result<Vec<i64>, Fault> {
+    store::due_lanes(tx, kind, now)
+}
+
 /// Leases up to `limit` due jobs of one lane for `lease_seconds`.
 ///
 /// A job whose workers died in all its attempts is marked failed, so that it cannot take down one worker after another.

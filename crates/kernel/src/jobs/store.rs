@@ -9,6 +9,8 @@ const INSERT: &str = "INSERT INTO job (lane, job_id, tenant_id, kind, payload, r
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, ?7, ?8)";
 const DUE: &str = "SELECT job_id FROM job WHERE lane = ?1 AND run_at_us <= ?2 AND lease_until_us <= ?2 AND failed_at_us IS NULL \
     ORDER BY run_at_us, job_id LIMIT ?3 FOR UPDATE SKIP LOCKED";
+const DUE_LANES: &str = "SELECT DISTINCT lane FROM job WHERE kind = ?1 AND run_at_us <= ?2 AND lease_until_us <= ?2 AND failed_at_us IS NULL \
+    ORDER BY lane";
 const LEASE: &str = "UPDATE job SET lease_until_us = ?3, fence = fence + 1, attempts = attempts + 1 WHERE lane = ?1 AND job_id = ?2 \
     RETURNING job_id, tenant_id, kind, payload, fence, attempts";
 const DELETE: &str = "DELETE FROM job WHERE lane = ?1 AND job_id = ?2 AND fence = ?3";
@@ -20,7 +22,7 @@ const FAIL_EXHAUSTED: &str = "UPDATE job SET failed_at_us = ?2, lease_until_us =
     last_error = 'The last worker that had this job did not live to say how it went.' \
     WHERE lane = ?1 AND run_at_us <= ?2 AND lease_until_us <= ?2 AND failed_at_us IS NULL AND attempts >= attempts_max";
 
-pub const STATEMENTS: &[&str] = &[INSERT, DUE, LEASE, DELETE, RELEASE, FAIL_EXHAUSTED];
+pub const STATEMENTS: &[&str] = &[INSERT, DUE, DUE_LANES, LEASE, DELETE, RELEASE, FAIL_EXHAUSTED];
 
 pub(super) fn insert(
     tx: &mut Tx<'_>,
@@ -46,6 +48,10 @@ pub(super) fn claim(
     let due: Vec<JobId> = tx.all(DUE, args![lane, now, limit], |row| row.id("job_id"))?;
     let lease = |job_id: JobId| tx.one(LEASE, args![lane, job_id, lease_until], leased).map_err(Fault::from);
     due.into_iter().map(lease).collect()
+}
+
+pub(super) fn due_lanes(tx: &mut Tx<'_>, kind: &str, now: Timestamp) -> Result<Vec<i64>, Fault> {
+    Ok(tx.all(DUE_LANES, args![kind, now], |row| row.int("lane"))?)
 }
 
 /// Ends the jobs that used up their attempts without a word from their workers.

@@ -91,6 +91,9 @@ pub enum Idempotent {
     /// A key is ignored.
     No,
     Optional,
+    /// As `Optional`, and a key whose reply is not kept any more is refused for 30 days: see
+    /// [`idempotency::TOMBSTONE_SECONDS`].
+    OptionalOnce,
     /// Money-in: a call without a key is refused.
     Required,
 }

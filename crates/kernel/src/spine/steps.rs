@@ -20,27 +20,30 @@ pub(super) struct KeyInUse {
     pub(super) raw: Secret,
     pub(super) mac: Mac,
     pub(super) scope: String,
+    has_tombstone: bool,
 }
 
 impl KeyInUse {
     pub(super) fn of(kernel: &Kernel, call: &Call, command: &Command) -> Result<Option<Self>, Fault> {
         let raw = match (command.idempotent, &call.idempotency_key) {
-            (Idempotent::No, _) | (Idempotent::Optional, None) => return Ok(None),
+            (Idempotent::No, _) | (Idempotent::Optional | Idempotent::OptionalOnce, None) => return Ok(None),
             (Idempotent::Required, None) => {
                 return Err(Fault::invalid(
                     "Idempotency-Key",
                     "is required here: send any unique value, and the same one when you retry",
                 ));
             }
-            (Idempotent::Optional | Idempotent::Required, Some(raw)) => raw.clone(),
+            (_, Some(raw)) => raw.clone(),
         };
         let caller = &call.caller;
         let scope = format!("{}:{}:{}", caller.environment, caller.service, call.route);
-        Ok(Some(Self { mac: kernel.secrets.idempotency_mac(raw.expose()), raw, scope }))
+        let has_tombstone = command.idempotent == Idempotent::OptionalOnce;
+        Ok(Some(Self { mac: kernel.secrets.idempotency_mac(raw.expose()), raw, scope, has_tombstone }))
     }
 
     pub(super) fn slot(&self, tenant_id: TenantId) -> Slot<'_> {
-        Slot { tenant_id, scope: &self.scope, key_mac: &self.mac }
+        let Self { scope, mac, has_tombstone, .. } = self;
+        Slot { tenant_id, scope, key_mac: mac, has_tombstone: *has_tombstone }
     }
 }
 

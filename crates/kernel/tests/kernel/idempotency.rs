@@ -152,7 +152,7 @@ async fn a_claim_without_a_reply_is_in_progress(world: Arc<World>) {
     let tenant_id = world.tenant_id;
     let claim = |fingerprint: u8| {
         world.write(move |tx, ctx| {
-            let slot = idempotency::Slot { tenant_id, scope: "s", key_mac: &mac };
+            let slot = idempotency::Slot { tenant_id, scope: "s", key_mac: &mac, has_tombstone: false };
             idempotency::claim(tx, slot, &[fingerprint; 32], ctx.now)
         })
     };
@@ -161,7 +161,10 @@ async fn a_claim_without_a_reply_is_in_progress(world: Arc<World>) {
     assert!(busy.code == Code::RequestInProgress && busy.retry_after_s.is_some());
     assert_eq!(claim(2).await.unwrap_err().code, Code::IdempotencyMismatch);
     let free = move |tx: &mut db::Tx<'_>| {
-        idempotency::free(tx, idempotency::Slot { tenant_id, scope: "s", key_mac: &mac })
+        idempotency::free(
+            tx,
+            idempotency::Slot { tenant_id, scope: "s", key_mac: &mac, has_tombstone: false },
+        )
     };
     world.kernel.db.write(tenant_id, free).await.unwrap();
     assert_eq!(claim(2).await.unwrap(), idempotency::Claim::Fresh);

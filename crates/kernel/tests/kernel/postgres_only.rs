@@ -79,7 +79,12 @@ async fn a_sweep_leaves_a_key_that_is_being_claimed_anew(world: Arc<World>) {
     world.clock.advance_seconds(KEEP_SECONDS);
     let mac = world.kernel.secrets.idempotency_mac("k-1");
     let claim_anew = move |tx: &mut db::Tx<'_>, ctx: &mut Ctx| {
-        let slot = Slot { tenant_id: ctx.tenant_id, scope: "test:citizen:/test", key_mac: &mac };
+        let slot = Slot {
+            tenant_id: ctx.tenant_id,
+            scope: "test:citizen:/test",
+            key_mac: &mac,
+            has_tombstone: false,
+        };
         let claim = idempotency::claim(tx, slot, &[1; 32], ctx.now)?;
         idempotency::complete(tx, slot, &[1; 32], b"a reply")?;
         Ok(claim)

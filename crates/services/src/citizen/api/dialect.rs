@@ -68,7 +68,7 @@ const fn kind(code: Code) -> (StatusCode, &'static str) {
         Code::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
         Code::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
-        Code::Conflict | Code::AlreadyExists | Code::IdempotencyMismatch => {
+        Code::Conflict | Code::AlreadyExists | Code::IdempotencyMismatch | Code::IdempotencyExpired => {
             (StatusCode::CONFLICT, "CONFLICT")
         }
         Code::RequestInProgress => (StatusCode::CONFLICT, "REQUEST_IN_PROGRESS"),

@@ -56,7 +56,9 @@ const fn title(code: Code) -> (StatusCode, &'static str) {
         Code::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
         Code::Conflict => (StatusCode::CONFLICT, "Conflict"),
         Code::AlreadyExists => (StatusCode::CONFLICT, "Already Exists"),
-        Code::IdempotencyMismatch => (StatusCode::CONFLICT, "Idempotency Conflict"),
+        Code::IdempotencyMismatch | Code::IdempotencyExpired => {
+            (StatusCode::CONFLICT, "Idempotency Conflict")
+        }
         Code::RequestInProgress => (StatusCode::CONFLICT, "Request In Progress"),
         Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request Too Large"),
         Code::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"),

@@ -175,7 +175,7 @@ fn claim_key<'a>(
 ) -> Result<Entry<'a>, Fault> {
     let raw = ask.idempotency_key.as_ref().expect("only asks with a key are claimed");
     let scope = format!("{}:quota:{}", ask.token.environment, ask.token.account_text);
-    let slot = Slot { tenant_id, scope: &scope, key_mac: mac };
+    let slot = Slot { tenant_id, scope: &scope, key_mac: mac, has_tombstone: false };
     let is_claimed_here = !ask.is_dry_run
         && match idempotency::claim(tx, slot, &fingerprint(ask.count), now) {
             Ok(Claim::Fresh) => true,
@@ -239,7 +239,7 @@ impl Keyed<'_> {
     /// Saves the replies of what passed here, and frees the keys of what was refused.
     fn save(&self, tx: &mut Tx<'_>, kernel: &Kernel, tenant_id: TenantId) -> Result<(), Fault> {
         for ((_, mac), entry) in self.slots.iter().filter(|(_, entry)| entry.is_claimed_here) {
-            let slot = Slot { tenant_id, scope: &entry.scope, key_mac: mac };
+            let slot = Slot { tenant_id, scope: &entry.scope, key_mac: mac, has_tombstone: false };
             match entry.done {
                 None => idempotency::free(tx, slot)?,
                 Some((count, reply)) => {
