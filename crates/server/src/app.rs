@@ -11,6 +11,7 @@ use db::{Db, Settings, Source};
 use kernel::migrations::MIGRATIONS;
 use kernel::{Clock, Kernel, Random, Secrets, tenancy};
 use services::citizen::{self, Citizen, Outside};
+use services::codes::{self, Codes};
 use services::platform::Platform;
 use services::quota::Quota;
 use services::{platform, quota};
@@ -24,11 +25,15 @@ use crate::operator;
 use crate::registry;
 use crate::secrets_file;
 
+/// Where the consumer's page is unless the operator says otherwise.
+pub(crate) const LOCAL: &str = "http://localhost:8080";
+
 /// Everything that the roles of one process share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
     pub kernel: Kernel,
     pub citizen: Citizen,
+    pub codes: Codes,
     pub quota: Quota,
     pub settings: EdgeSettings,
     /// Where webhooks may go.
@@ -67,6 +72,7 @@ impl App {
         if config.webhooks_private {
             app.receivers = Network::Private;
         }
+        app.codes = Codes::new(&app.kernel, config.codes.clone());
         app.data = Some(config.data.clone().into());
         Ok(app)
     }
@@ -92,6 +98,10 @@ impl App {
         }
         Ok(Self {
             citizen: Citizen::new(&kernel, citizen, outside),
+            codes: Codes::new(
+                &kernel,
+                codes::Settings { address: LOCAL.parse()?, places: codes::PlaceHeaders::default() },
+            ),
             quota: Quota::new(&kernel),
             kernel,
             settings,
@@ -112,6 +122,7 @@ impl App {
         let site = Site::new()
             .api(quota::api::api(self.quota.clone()))
             .api(citizen::api::api(self.citizen.clone()))
+            .api(codes::api::api(self.codes.clone()))
             .api(platform::api::api(self.platform()))
             .api(health::api(self.readiness()));
         docs::pages(problem::pages(site)).edge(self.request_ids(), self.settings.clone())
@@ -175,6 +186,7 @@ pub fn documents() -> Vec<(About, OpenApi)> {
         of(&platform::api::described(|handlers| handlers)),
         of(&quota::api::described(|handlers| handlers)),
         of(&citizen::api::described(|handlers| handlers)),
+        of(&codes::api::described(|handlers| handlers)),
         of(&operator::described(|handlers| handlers)),
     ]
 }

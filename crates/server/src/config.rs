@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use base::{Cidr, Fault, Secret};
 use serde::{Deserialize, Serialize};
+use services::codes::{self, PlaceHeaders};
 
+use crate::app::LOCAL;
 use crate::cli::{COMMON, SERVER};
 use crate::registry;
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub citizen_charges_not_found: bool,
     /// Webhooks may go to private networks and by plain http.
     pub webhooks_private: bool,
+    /// What the operator decides about product codes.
+    pub codes: codes::Settings,
     pub log: LogFormat,
     /// An upstream registry in place of an imported one.
     pub registry: Option<registry::Settings>,
@@ -88,6 +92,12 @@ pub struct Layer {
     /// Whether webhooks may go to private networks and by plain http [default: false]
     #[arg(long, env = "ATTESTRY_WEBHOOKS_PRIVATE", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub webhooks_private: Option<bool>,
+    /// Where shoppers reach this server, as it is printed on labels: https://codes.example.com [default: http://localhost:8080]
+    #[arg(long, env = "ATTESTRY_PUBLIC_URL", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Headers in which trusted proxies name a caller's country, latitude and longitude, comma-separated [default: none]
+    #[arg(long, env = "ATTESTRY_PLACE_HEADERS", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "LIST", value_delimiter = ',')]
+    pub place_headers: Option<Vec<String>>,
     /// Form of the log on stderr [default: text]
     #[arg(long, env = "ATTESTRY_LOG_FORMAT", hide_env_values = true, global = true, hide = true, help_heading = SERVER, value_name = "FORM")]
     pub log: Option<LogFormat>,
@@ -125,6 +135,8 @@ impl Layer {
             body_deadline_ms: self.body_deadline_ms.or(below.body_deadline_ms),
             citizen_charges_not_found: self.citizen_charges_not_found.or(below.citizen_charges_not_found),
             webhooks_private: self.webhooks_private.or(below.webhooks_private),
+            public_url: self.public_url.or(below.public_url),
+            place_headers: self.place_headers.or(below.place_headers),
             log: self.log.or(below.log),
             registry: self.registry.or(below.registry),
         }
@@ -156,10 +168,29 @@ impl Layer {
             body_deadline_ms,
             citizen_charges_not_found: self.citizen_charges_not_found.unwrap_or(true),
             webhooks_private: self.webhooks_private.unwrap_or(false),
+            codes: codes::Settings {
+                address: self.public_url.as_deref().unwrap_or(LOCAL).parse()?,
+                places: place_headers(&self.place_headers.unwrap_or_default())?,
+            },
             log: self.log.unwrap_or_default(),
             registry: self.registry.map(|table| table.check(environment)).transpose()?,
         })
     }
+}
+
+/// Up to three names: of the country, and of latitude and longitude.
+fn place_headers(names: &[String]) -> Result<PlaceHeaders, Fault> {
+    let read = |index: usize| {
+        let wrong =
+            |_| Fault::invalid("place_headers", "must be names of headers: country, latitude, longitude");
+        names.get(index).map(|name| name.trim().to_ascii_lowercase().parse().map_err(wrong)).transpose()
+    };
+    Ok(PlaceHeaders { country: read(0)?, latitude: read(1)?, longitude: read(2)? })
+}
+
+fn shown_places(places: &PlaceHeaders) -> Vec<String> {
+    let names = [&places.country, &places.latitude, &places.longitude];
+    names.into_iter().flatten().map(ToString::to_string).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a setting may name a variable that holds its secret")]
@@ -184,6 +215,8 @@ impl Config {
             body_deadline_ms: Some(self.body_deadline_ms),
             citizen_charges_not_found: Some(self.citizen_charges_not_found),
             webhooks_private: Some(self.webhooks_private),
+            public_url: Some(self.codes.address.to_string()),
+            place_headers: Some(shown_places(&self.codes.places)),
             log: Some(self.log),
             registry: self.registry.as_ref().map(|settings| settings.shown.clone()),
         };

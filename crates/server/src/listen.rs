@@ -123,7 +123,7 @@ async fn in_background(
     background: Background,
     stop: watch::Receiver<bool>,
 ) {
-    let sweeping = workers::run(app.kernel.clone(), metrics, background, stop.clone());
+    let sweeping = workers::run(app.kernel.clone(), app.codes.clone(), metrics, background, stop.clone());
     if background == Background::Elsewhere {
         return sweeping.await;
     }

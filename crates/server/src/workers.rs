@@ -1,4 +1,5 @@
-//! Background work of a node: expired holds, old Idempotency-Keys, allowances of quota accounts, usage by the hour,
+//! Background work of a node: expired holds, jobs of large batches of codes, old Idempotency-Keys, allowances of quota
+//! accounts, usage by the hour,
 //! replaced registries, old deliveries of webhooks, metrics upkeep.
 //!
 //! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
@@ -12,6 +13,7 @@ use kernel::usage::{self, Source};
 use kernel::{Actor, Caller, Ctx, Kernel, idempotency, ledger, tenancy, webhooks};
 use metrics_exporter_prometheus::PrometheusHandle;
 use services::citizen::registry::imported;
+use services::codes::Codes;
 use services::quota::command as quota;
 use tokio::sync::watch;
 
@@ -35,6 +37,7 @@ pub enum Background {
 /// Keeps the metrics small and, where the work is done here, sweeps: every 30 seconds until `stop`.
 pub async fn run(
     kernel: Kernel,
+    codes: Codes,
     metrics: PrometheusHandle,
     background: Background,
     mut stop: watch::Receiver<bool>,
@@ -52,7 +55,7 @@ pub async fn run(
         tokio::select! {
             biased;
             _ = stop.wait_for(|stopping| *stopping) => return,
-            swept = sweep(&kernel) => if let Err(fault) = swept {
+            swept = async { sweep(&kernel).await.and(codes.run_due().await) } => if let Err(fault) = swept {
                 tracing::warn!(?fault, "a sweep was cut short and will be repeated");
             }
         }

@@ -4,6 +4,7 @@
 //! `command.rs` the rules · `store.rs` SQL and row mapping.
 
 pub mod citizen;
+pub mod codes;
 pub mod identity;
 pub mod platform;
 pub mod quota;
@@ -21,6 +22,7 @@ pub fn commands() -> Vec<&'static Command> {
     [
         citizen::command::COMMANDS,
         citizen::registry::imported::COMMANDS,
+        codes::command::COMMANDS,
         platform::command::COMMANDS,
         quota::command::COMMANDS,
     ]
@@ -34,7 +36,7 @@ pub const CATALOG: platform::Catalog = platform::Catalog { scopes, settings, usa
 pub const PLANS: &[&str] = &["standard", citizen::command::PLAN];
 
 /// How the calls of each service are counted.
-pub const USAGE: &[&Source] = &[&citizen::usage::SOURCE, &quota::usage::SOURCE];
+pub const USAGE: &[&Source] = &[&citizen::usage::SOURCE, &codes::usage::SOURCE, &quota::usage::SOURCE];
 
 /// Every scope of a service that has scopes; none elsewhere.
 #[must_use]
@@ -43,14 +45,15 @@ pub fn scopes(service: Service) -> &'static [&'static str] {
         Service::Citizen => citizen::SCOPES,
         Service::Quota => quota::SCOPES,
         Service::Platform => platform::SCOPES,
-        Service::Identity | Service::Codes | Service::Partner => &[],
+        Service::Codes => codes::SCOPES,
+        Service::Identity | Service::Partner => &[],
     }
 }
 
 /// Every setting that a tenant may change: the kernel's and those of each service.
 #[must_use]
 pub fn settings() -> Vec<&'static Setting> {
-    [kernel::settings::SETTINGS, citizen::SETTINGS].concat()
+    [kernel::settings::SETTINGS, citizen::SETTINGS, codes::SETTINGS].concat()
 }
 
 /// The services whose webhooks have a form of their own for what happens to the tenant and its wallets.
@@ -64,7 +67,8 @@ pub fn renderers() -> Renderers {
 }
 
 /// The services whose webhooks have events to choose from, and forms of their own.
-static FORMS: &[&Form] = &[&citizen::webhook::FORM, &identity::webhook::FORM, &quota::webhook::FORM];
+static FORMS: &[&Form] =
+    &[&citizen::webhook::FORM, &codes::webhook::FORM, &identity::webhook::FORM, &quota::webhook::FORM];
 
 /// What each service's webhooks look like.
 #[must_use]
@@ -75,7 +79,7 @@ pub fn forms() -> Forms {
 /// Every statement of every service that runs on both engines, for the test that prepares them.
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
-    [citizen::statements(), quota::statements()].concat()
+    [citizen::statements(), codes::statements(), quota::statements()].concat()
 }
 
 /// Statements that PostgreSQL alone runs.

@@ -10,6 +10,7 @@ mod bad_input;
 mod callers;
 mod citizen;
 mod cli;
+mod codes;
 mod commands;
 mod harness;
 mod matching;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::id::{AccountId, RequestId, TenantId};
+use base::id::{AccountId, ProductId, RequestId, TenantId};
 use base::{Environment, Fault, KeyKind, KeyText, Secret, Service, Timestamp};
 use kernel::keys::{self, NewKey, Object};
 use kernel::ledger::{self, wallet_id};
@@ -10,6 +10,8 @@ use kernel::spine::Call;
 use kernel::tenancy::{self, NewTenant};
 use kernel::{Actor, Caller};
 use serde::Serialize;
+use services::codes::command::{self as codes, product};
+use services::codes::model::{NewProduct, gtin_14};
 use services::platform::command::{self as platform, CreateKey, Grant};
 use services::quota::command::{self as quota, AccountFilter, CreateToken};
 use services::quota::model::{NewAccount, NewToken};
@@ -28,6 +30,7 @@ pub(super) struct Shown {
     pub(super) tenant_id: String,
     pub(super) platform: Pair<String>,
     pub(super) citizen: Pair<String>,
+    pub(super) codes: CodesKeys,
     pub(super) quota: Pair<QuotaKeys>,
 }
 
@@ -36,6 +39,15 @@ pub(super) struct Shown {
 pub(super) struct Pair<T> {
     pub(super) test: T,
     pub(super) live: T,
+}
+
+/// The keys of the service, and a product that both may mint codes of.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CodesKeys {
+    pub(super) test: String,
+    pub(super) live: String,
+    pub(super) product_id: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,6 +69,11 @@ pub(super) async fn ensure(app: &App, name: &str, title: &str) -> Result<Shown, 
         citizen: Pair {
             test: demo.key(Service::Citizen, KeyKind::Secret, Environment::Test).await?,
             live: demo.key(Service::Citizen, KeyKind::Secret, Environment::Live).await?,
+        },
+        codes: CodesKeys {
+            test: demo.key(Service::Codes, KeyKind::Secret, Environment::Test).await?,
+            live: demo.key(Service::Codes, KeyKind::Secret, Environment::Live).await?,
+            product_id: demo.product().await?,
         },
         quota: Pair {
             test: demo.quota(Environment::Test).await?,
@@ -108,6 +125,32 @@ impl Demo<'_> {
             admin: self.key(Service::Quota, KeyKind::Admin, environment).await?,
             token: self.token(environment).await?,
         })
+    }
+
+    /// A product of one id in both environments.
+    async fn product(&self) -> Result<String, Fault> {
+        let (kernel, tenant_id) = (&self.app.kernel, self.tenant_id);
+        let product_id = ProductId::from_bits(tenant_id.bits());
+        for &environment in Environment::ALL {
+            let read = move |tx: &mut db::Tx<'_>| product::read(tx, tenant_id, environment, product_id);
+            if kernel.db.read(read).await.is_ok() {
+                continue;
+            }
+            let new = NewProduct {
+                product_id: Some(product_id),
+                name: "Premium Cooking Oil 5L".to_owned(),
+                sku: Some("OIL-5L".to_owned()),
+                gtin: gtin_14("9506000134352"),
+                prefix: Some("EXP24".to_owned()),
+                regions: Vec::new(),
+                sell_by_days: None,
+                page_text: Some("Store in a cool, dry place.".to_owned()),
+                page_image: None,
+            };
+            let call = self.call(Service::Codes, environment, None);
+            kernel.run(call, &codes::CREATE_PRODUCT, new, product::create).await?;
+        }
+        Ok(product_id.text())
     }
 
     async fn key(&self, service: Service, kind: KeyKind, environment: Environment) -> Result<String, Fault> {

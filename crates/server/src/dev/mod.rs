@@ -43,6 +43,8 @@ pub async fn run(config: Config, mut app: App, is_quiet: bool) -> Result<(), Fau
         listener.local_addr().map(|address| address.to_string()).map_err(Fault::internal)
     };
     let (public, operator) = (local(&listeners.public)?, local(&listeners.operator)?);
+    // The port may have been chosen only now, and is printed on every label.
+    app.codes = app.codes.at(format!("http://{}", tour::friendly(&public)).parse()?);
     registry::ensure(&app).await?;
     let line = Line {
         base_url: format!("http://{public}"),
@@ -66,7 +68,7 @@ pub async fn run(config: Config, mut app: App, is_quiet: bool) -> Result<(), Fau
 #[cfg(test)]
 mod tests {
     use super::*;
-    use demo::{Pair, QuotaKeys, Shown};
+    use demo::{CodesKeys, Pair, QuotaKeys, Shown};
 
     fn shown() -> Shown {
         let text = |text: &str| text.to_owned();
@@ -74,6 +76,7 @@ mod tests {
             tenant_id: text("tn_1"),
             platform: Pair { test: text("a"), live: text("b") },
             citizen: Pair { test: text("g"), live: text("h") },
+            codes: CodesKeys { test: text("i"), live: text("j"), product_id: text("k") },
             quota: Pair {
                 test: QuotaKeys { admin: text("c"), token: text("d") },
                 live: QuotaKeys { admin: text("e"), token: text("f") },
@@ -92,7 +95,7 @@ mod tests {
             demo: shown(),
             other: shown(),
         };
-        let tenant = r#"{"tenantId":"tn_1","platform":{"test":"a","live":"b"},"citizen":{"test":"g","live":"h"},"quota":{"test":{"admin":"c","token":"d"},"live":{"admin":"e","token":"f"}}}"#;
+        let tenant = r#"{"tenantId":"tn_1","platform":{"test":"a","live":"b"},"citizen":{"test":"g","live":"h"},"codes":{"test":"i","live":"j","productId":"k"},"quota":{"test":{"admin":"c","token":"d"},"live":{"admin":"e","token":"f"}}}"#;
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             format!(

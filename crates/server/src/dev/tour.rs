@@ -61,6 +61,7 @@ fn stops(public: &str, line: &Line, account: &str) -> Vec<Stop> {
     let mut stops = quota(public, &line.demo.quota.live.token);
     stops.extend(quota_management(public, &line.demo.quota.live, account));
     stops.extend(citizen(public, &line.demo));
+    stops.extend(codes(public, &line.demo.codes));
     stops.extend(platform(public, &line.demo));
     stops.push(stop(
         &operator,
@@ -216,6 +217,27 @@ fn citizen(public: &str, demo: &demo::Shown) -> Vec<Stop> {
     ]
 }
 
+fn codes(public: &str, keys: &demo::CodesKeys) -> Vec<Stop> {
+    vec![
+        stop(
+            public,
+            "codes: two signed codes for the items of a product",
+            "A credit each. Open a verifyUrl in a browser: that is what a shopper sees.",
+            (Method::POST, "/api/v1/batches"),
+            &keys.test,
+            Some(json!({ "productId": keys.product_id, "quantity": 2 })),
+        ),
+        stop(
+            public,
+            "codes: a token that nobody minted",
+            "A verdict, not an error; send a token of the answer above for the other one.",
+            (Method::POST, "/api/v1/verify"),
+            &keys.test,
+            Some(json!({ "token": "not-a-real-token" })),
+        ),
+    ]
+}
+
 async fn show(paint: &Paint, stop: Stop) -> Result<(), Fault> {
     let mut ask = Ask::get(stop.path, &stop.key);
     ask.method = stop.method.clone();
@@ -242,6 +264,7 @@ fn keys(paint: &Paint, name: &str, demo: &demo::Shown) -> String {
     let rows = [
         ("platform", &demo.platform.test, &demo.platform.live),
         ("citizen", &demo.citizen.test, &demo.citizen.live),
+        ("codes", &demo.codes.test, &demo.codes.live),
         ("quota, management", &demo.quota.test.admin, &demo.quota.live.admin),
         ("quota, a token", &demo.quota.test.token, &demo.quota.live.token),
     ];
@@ -280,7 +303,7 @@ fn mistyped(token: &str) -> String {
 }
 
 /// The documented local base is `localhost`, which loopback addresses are.
-fn friendly(authority: &str) -> String {
+pub(super) fn friendly(authority: &str) -> String {
     authority.replace("127.0.0.1:", "localhost:").replace("0.0.0.0:", "localhost:")
 }
 

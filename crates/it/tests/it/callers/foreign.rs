@@ -25,8 +25,10 @@ async fn a_foreign_object_is_answered_exactly_as_an_unknown_one_and_stays_as_it_
         verification: "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9".to_owned(),
         key_id: "key_01kdvdna00e008m2jtjb6jqfym".to_owned(),
         webhook: "we_01kdvdna00e008m2jtjb6jqfym".to_owned(),
+        product: "prod_01kdvdna00e008m2jtjb6jqfym".to_owned(),
+        batch: "bat_01kdvdna00e008m2jtjb6jqfym".to_owned(),
     };
-    for service in ["quota", "citizen", "platform"] {
+    for service in ["quota", "citizen", "codes", "platform"] {
         for (tenant, environment, theirs) in [
             (&world.other, "test", &mine),
             (&world.other, "live", &mine),
@@ -46,6 +48,7 @@ fn service_of(route: &Route) -> &'static str {
     match route.access {
         Access::Token | Access::Quota(_) => "quota",
         Access::Citizen(_) => "citizen",
+        Access::Codes(_) => "codes",
         Access::Platform(_) => "platform",
         Access::Open | Access::Operator => "",
     }
@@ -65,12 +68,13 @@ async fn assert_unseen(
     assert_eq!(foreign.essence(), unknown.essence(), "{route:?}");
     assert_eq!(names(&foreign), names(&unknown), "{route:?}");
     for malformed in ["acc_", "x", "%00", "%F0%9F%92%A9", "acc_ILOU0example000000000000000"] {
-        if route.about == About::AccountInBody {
+        if matches!(route.about, About::AccountInBody | About::ProductInBody) {
             continue;
         }
         let own = || malformed.to_owned();
         let client = Client { account: own(), token_id: own(), token: String::new() };
-        let known = Known { client, verification: own(), key_id: own(), webhook: own() };
+        let (verification, key_id, webhook, product, batch) = (own(), own(), own(), own(), own());
+        let known = Known { client, verification, key_id, webhook, product, batch };
         let reply = world.send(route.ask(&known).bearer(key)).await;
         assert_eq!(reply.essence(), unknown.essence(), "{malformed} {route:?}");
     }
@@ -86,6 +90,15 @@ fn assert_not_found(route: &Route, reply: &crate::fixture::Reply) {
         About::Verification => {
             let message = "There is no such verification.";
             let body = json!({ "status": "failed", "code": "NOT_FOUND", "message": message });
+            assert_eq!(reply.essence(), (404, body), "{route:?}");
+        }
+        About::Product | About::ProductInBody => {
+            let message = "There is no such product. GET /api/v1/products lists yours.";
+            let body = json!({ "error": { "code": "product_not_found", "message": message } });
+            assert_eq!(reply.essence(), (404, body), "{route:?}");
+        }
+        About::Batch => {
+            let body = json!({ "error": { "code": "not_found", "message": "There is no such batch." } });
             assert_eq!(reply.essence(), (404, body), "{route:?}");
         }
         About::Key => {

@@ -41,7 +41,7 @@ async fn every_route_of_both_listeners_is_in_the_table(world: Arc<World>) {
 async fn an_open_route_asks_for_no_key_and_looks_at_none(world: Arc<World>) {
     for route in PUBLIC.iter().filter(|route| route.access == Access::Open) {
         for key in [None, Some("Bearer nonsense"), Some("Basic dTpw")] {
-            let ask = Ask::get(&route.path());
+            let ask = Ask::new(route.method, &route.path());
             let ask = match key {
                 None => ask,
                 Some(key) => ask.header("authorization", key),
@@ -87,6 +87,8 @@ struct Known {
     /// The id of a key that no test uses.
     key_id: String,
     webhook: String,
+    product: String,
+    batch: String,
 }
 
 impl Deref for Known {
@@ -105,12 +107,33 @@ async fn known(world: &World) -> Known {
 /// The same in any environment; `token` says what is special about the client's token.
 async fn known_with(world: &World, environment: &str, token: Value) -> Known {
     let account = json!({ "environment": environment, "points": 100 });
+    let (product, batch) = batch(world, environment).await;
     Known {
+        product,
+        batch,
         client: world.client_with(&world.mine, account, token).await,
         verification: verification(world, environment).await,
         key_id: world.key(&world.mine, json!({ "service": "codes", "environment": environment })).await.id,
         webhook: webhook(world, environment).await,
     }
+}
+
+/// The ids of a new product of mine and of a batch of it.
+async fn batch(world: &World, environment: &str) -> (String, String) {
+    if environment == "live" {
+        // A live wallet starts empty.
+        let once = kernel::secrets::hex(&world.app.kernel.random.bytes::<16>());
+        let body = json!({ "tenantId": world.mine, "environment": "live", "amount": 1, "reference": once });
+        let paid = Ask::post("/operator/v1/credits").bearer(&world.operator_token());
+        let paid = paid.header("idempotency-key", once).json(&body);
+        assert!(paid.send(world.operator()).await.status < 300);
+    }
+    let key = world.key(&world.mine, json!({ "service": "codes", "environment": environment })).await.secret;
+    let new = Ask::post("/api/v1/products").bearer(&key).json(&json!({ "name": "Oil" }));
+    let product = crate::fixture::text(&world.send(new).await.expect(201), "productId");
+    let body = json!({ "productId": product, "quantity": 1 });
+    let minted = world.send(Ask::post("/api/v1/batches").bearer(&key).json(&body)).await.expect(201);
+    (product, crate::fixture::text(&minted, "batchId"))
 }
 
 /// The id of a webhook of mine: the one that there is, because there may only be so many.
@@ -144,6 +167,7 @@ async fn right_key(world: &World, route: &Route, client: &Client) -> String {
         Access::Token => client.token.clone(),
         Access::Quota(scope) => key_with(world, "quota", &[scope]).await,
         Access::Citizen(scope) => key_with(world, "citizen", &[scope]).await,
+        Access::Codes(scope) => key_with(world, "codes", &[scope]).await,
         Access::Platform(scope) => key_with(world, "platform", &[scope]).await,
         Access::Operator => world.operator_token(),
     }
@@ -161,6 +185,7 @@ fn assert_refused(route: &Route, reply: &Reply, refusal: Refusal) {
         Access::Open => unreachable!("an open route refuses no credential"),
         Access::Token | Access::Quota(_) => refusal.of_quota(route),
         Access::Citizen(_) => refusal.of_citizen(route),
+        Access::Codes(_) => refusal.of_codes(route),
         Access::Platform(_) | Access::Operator => refusal.of_platform(route),
     };
     assert_eq!(reply.essence(), expected, "{route:?}");
@@ -230,6 +255,16 @@ impl Refusal {
         (status, json!({ "status": "failed", "code": code, "message": message }))
     }
 
+    fn of_codes(self, route: &Route) -> (u16, Value) {
+        let (status, body) = self.of_citizen(route);
+        let code = match self {
+            Self::Missing | Self::Invalid | Self::Expired => "unauthorized",
+            Self::ScopeMissing => "insufficient_scope",
+            Self::Suspended => "org_not_approved",
+        };
+        (status, json!({ "error": { "code": code, "message": body["message"] } }))
+    }
+
     fn of_platform(self, route: &Route) -> (u16, Value) {
         let scope = scope(route);
         let operator = route.access == Access::Operator;
@@ -281,7 +316,9 @@ impl Refusal {
 
 fn scope(route: &Route) -> &'static str {
     match route.access {
-        Access::Quota(scope) | Access::Citizen(scope) | Access::Platform(scope) => scope,
+        Access::Quota(scope) | Access::Citizen(scope) | Access::Codes(scope) | Access::Platform(scope) => {
+            scope
+        }
         Access::Open | Access::Token | Access::Operator => "",
     }
 }

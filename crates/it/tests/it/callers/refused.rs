@@ -35,7 +35,7 @@ async fn assert_all_refused(
         assert_refused(route, &world.send(ask).await, refusal);
     }
     // Of a key without the scope the audit log is told, once for the key of each service.
-    let told = if refusal == Refusal::ScopeMissing { 3 } else { 0 };
+    let told = if refusal == Refusal::ScopeMissing { 4 } else { 0 };
     let mine = State { audits: before.0.audits + told, ..before.0 };
     assert_eq!((world.state(&world.mine).await, world.state(&world.other).await), (mine, before.1));
 }
@@ -121,6 +121,7 @@ async fn a_key_of_another_service_or_kind_is_refused_without_effect(world: Arc<W
             let owner = match route.access {
                 Access::Quota(_) => "quota",
                 Access::Citizen(_) => "citizen",
+                Access::Codes(_) => "codes",
                 Access::Platform(_) => "platform",
                 Access::Token => "a token",
                 Access::Open | Access::Operator => return None,
@@ -192,6 +193,7 @@ async fn a_key_without_the_scope_is_told_which_one(world: Arc<World>) {
         let (service, scopes, needed) = match route.access {
             Access::Quota(needed) => ("quota", services::quota::SCOPES, needed),
             Access::Citizen(needed) => ("citizen", services::citizen::SCOPES, needed),
+            Access::Codes(needed) => ("codes", services::codes::SCOPES, needed),
             Access::Platform(needed) => ("platform", services::platform::SCOPES, needed),
             Access::Open | Access::Token | Access::Operator => continue,
         };
@@ -237,6 +239,7 @@ struct Keys {
     token: String,
     quota: NewKey,
     citizen: NewKey,
+    codes: NewKey,
     platform: NewKey,
 }
 
@@ -246,13 +249,14 @@ async fn each_key(world: &World, client: &Client, more: serde_json::Value) -> Ke
         token: client.token.clone(),
         quota: key("quota").await,
         citizen: key("citizen").await,
+        codes: key("codes").await,
         platform: key("platform").await,
     }
 }
 
 impl Keys {
-    fn ids(&self) -> [&str; 3] {
-        [&self.quota.id, &self.citizen.id, &self.platform.id]
+    fn ids(&self) -> [&str; 4] {
+        [&self.quota.id, &self.citizen.id, &self.codes.id, &self.platform.id]
     }
 
     fn of(&self, route: &Route) -> String {
@@ -260,6 +264,7 @@ impl Keys {
             Access::Token => &self.token,
             Access::Quota(_) => &self.quota.secret,
             Access::Citizen(_) => &self.citizen.secret,
+            Access::Codes(_) => &self.codes.secret,
             Access::Platform(_) => &self.platform.secret,
             Access::Open | Access::Operator => "",
         }

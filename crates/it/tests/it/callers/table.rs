@@ -15,6 +15,8 @@ pub(super) enum Access {
     Quota(&'static str),
     /// A citizen key with this scope.
     Citizen(&'static str),
+    /// A codes key with this scope.
+    Codes(&'static str),
     /// A platform key with this scope.
     Platform(&'static str),
     Operator,
@@ -29,8 +31,11 @@ pub(super) enum About {
     Verification,
     Key,
     Webhook,
+    Product,
+    Batch,
     /// Named in the body.
     AccountInBody,
+    ProductInBody,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +74,17 @@ const fn citizen(
     Route { access: Access::Citizen(scope), ..quota(method, template, scope, about, body, 200) }
 }
 
+const fn codes(
+    method: &'static str,
+    template: &'static str,
+    scope: &'static str,
+    about: About,
+    body: &'static str,
+    status: u16,
+) -> Route {
+    Route { access: Access::Codes(scope), ..quota(method, template, scope, about, body, status) }
+}
+
 const fn platform(
     method: &'static str,
     template: &'static str,
@@ -88,6 +104,12 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/openapi/platform.json"),
     open("/openapi/quota.json"),
     open("/api/v1/docs/openapi.json"),
+    open("/api/v1/codes/openapi.json"),
+    open("/v/{token}"),
+    open("/V/{token}"),
+    open("/01/{gtin}/21/{token}"),
+    Route { method: "POST", ..open("/v/{token}/scan") },
+    Route { method: "POST", ..open("/V/{token}/scan") },
     open("/docs"),
     open("/docs/page.js"),
     open("/docs/page.css"),
@@ -108,6 +130,7 @@ pub(super) const PUBLIC: &[Route] = &[
     open("/errors/conflict"),
     open("/errors/already_exists"),
     open("/errors/idempotency_key_reused"),
+    open("/errors/idempotency_expired"),
     open("/errors/request_in_progress"),
     open("/errors/body_too_large"),
     open("/errors/unsupported_media_type"),
@@ -170,6 +193,25 @@ pub(super) const PUBLIC: &[Route] = &[
         body: "",
         status: 200,
     },
+    codes("GET", "/api/v1/batches", "generate", About::Nothing, "", 200),
+    codes("POST", "/api/v1/batches", "generate", About::ProductInBody, "", 201),
+    codes("GET", "/api/v1/batches/{id}", "generate", About::Batch, "", 200),
+    codes("PATCH", "/api/v1/batches/{id}", "manage", About::Batch, r#"{"risk":{}}"#, 200),
+    codes("GET", "/api/v1/batches/{id}/codes", "generate", About::Batch, "", 200),
+    codes("GET", "/api/v1/products", "manage", About::Nothing, "", 200),
+    codes("POST", "/api/v1/products", "manage", About::Nothing, r#"{"name":"Oil"}"#, 201),
+    codes("GET", "/api/v1/products/{id}", "manage", About::Product, "", 200),
+    codes("PATCH", "/api/v1/products/{id}", "manage", About::Product, r#"{"name":"Oil"}"#, 200),
+    codes(
+        "POST",
+        "/api/v1/codes/status",
+        "manage",
+        About::Nothing,
+        r#"{"tokens":["x"],"status":"STOLEN"}"#,
+        200,
+    ),
+    codes("POST", "/api/v1/verify", "verify", About::Nothing, r#"{"token":"x"}"#, 200),
+    codes("GET", "/api/v1/usage", "read", About::Nothing, "", 200),
     quota("POST", "/v1/accounts", "accounts:write", About::Nothing, r#"{"name":"New"}"#, 201),
     quota("GET", "/v1/accounts", "accounts:read", About::Nothing, "", 200),
     quota("GET", "/v1/accounts/{id}", "accounts:read", About::Account, "", 200),
@@ -278,7 +320,8 @@ pub(super) fn guarded() -> impl Iterator<Item = &'static Route> {
 impl Route {
     /// The template of an open route with something that is there.
     pub(super) fn path(&self) -> String {
-        self.template.replace("{level}/{*number}", "0/000.p/1")
+        let template = self.template.replace("{level}/{*number}", "0/000.p/1");
+        template.replace("{token}", "no-token").replace("{gtin}", "09506000134352")
     }
 
     /// The request without a credential, about what is `known`.
@@ -289,13 +332,16 @@ impl Route {
             About::Verification => self.template.replace("{id}", &known.verification),
             About::Key => self.template.replace("{id}", &known.key_id),
             About::Webhook => self.template.replace("{id}", &known.webhook),
-            About::Nothing | About::AccountInBody => self.path(),
+            About::Product => self.template.replace("{id}", &known.product),
+            About::Batch => self.template.replace("{id}", &known.batch),
+            About::Nothing | About::AccountInBody | About::ProductInBody => self.path(),
         };
         let ask = Ask::new(self.method, &path).header("idempotency-key", "the callers");
         match self.about {
             // The token is for the import; other routes do not know the field.
             About::AccountInBody => ask
                 .json(&json!({ "accountId": known.account, "token": format!("imported-{}", known.account) })),
+            About::ProductInBody => ask.json(&json!({ "productId": known.product, "quantity": 1 })),
             _ if self.body.is_empty() => ask,
             _ => ask.json(&serde_json::from_str::<Value>(self.body).unwrap()),
         }

@@ -153,9 +153,9 @@ async fn assert_wrong_when_new(world: &World, tenant: &Tenant) {
         (json!({ "service": "citizen" }), "#/url", "is required"),
         (json!({ "url": "https://hooks.example/", "service": "Quota" }), "#/service", names),
         (
-            json!({ "url": "https://hooks.example/", "service": "codes", "events": ["credits_low"] }),
+            json!({ "url": "https://hooks.example/", "service": "partner", "events": ["credits_low"] }),
             "#/events",
-            "codes has no events to choose from: leave it out to get all that come",
+            "partner has no events to choose from: leave it out to get all that come",
         ),
     ] {
         tenant.ask(world, "POST", WEBHOOKS, body).await.problem(400, "invalid_request", &[(place, said)]);

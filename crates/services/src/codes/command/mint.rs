@@ -1,0 +1,130 @@
+//! A mint: one transaction of one size, whatever the quantity. Debit, serial numbers, numbers of codes, the batch and
+//! the saved reply commit together; the codes themselves follow from the batch and are never stored.
+
+use base::id::BatchId;
+use base::{Code, Fault};
+use db::Tx;
+use kernel::ledger::{self, wallet_id};
+use kernel::settings::{self, Setting};
+use kernel::spine::unit_price;
+use kernel::{Ctx, Ending, jobs, tenancy};
+use serde::{Deserialize, Serialize};
+
+use super::{MINT, product, ready};
+use crate::codes::keys::TokenKeys;
+use crate::codes::model::{Batch, Mint, Product, ProductStatus, RunFacts};
+use crate::codes::store::{batch as store, product as products};
+
+/// Up to how many codes are answered at once.
+pub const INLINE_QUANTITY_MAX: Setting = Setting {
+    name: "codes.inline_quantity_max",
+    kind: settings::Kind::Integer { min: 0, max: 1000, default: 1000 },
+    about: "Up to how many codes `POST /api/v1/batches` answers at once, with a 201; more are a 202 and an export.",
+};
+
+/// By which the installation knows the epoch in use.
+pub const CODE_SECRET: &str = "code";
+
+/// A batch as its reply is saved: what its codes follow from, not the codes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Minted {
+    pub batch_id: BatchId,
+    pub charged: i64,
+    pub is_inline: bool,
+    pub facts: RunFacts,
+}
+
+pub fn mint(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Mint) -> Result<Ending<Minted>, Fault> {
+    let product = products::find(tx, ctx.tenant_id, ctx.environment, input.product_id)?
+        .ok_or_else(product::not_found)?;
+    ensure_active(&product)?;
+    let charged = afford(tx, ctx, input.quantity)?;
+    let epoch = epoch_in_use(tx, ctx, &input.keys)?;
+    let batch = take(tx, ctx, input, &product, (epoch, charged))?;
+    store::insert(tx, &batch)?;
+    if batch.ready_at.is_none() {
+        jobs::enqueue(tx, ctx, ready::JOB, &ready::payload(&batch), ctx.now)?;
+    }
+    ctx.charge(batch.quantity);
+    ctx.target(batch.batch_id.text());
+    ctx.note(format!("{} codes", batch.quantity));
+    let is_inline = batch.ready_at.is_some();
+    Ok(Ending::Done(Minted { batch_id: batch.batch_id, charged, is_inline, facts: batch.facts() }))
+}
+
+fn ensure_active(product: &Product) -> Result<(), Fault> {
+    match product.status {
+        ProductStatus::Active => Ok(()),
+        ProductStatus::Archived => {
+            Err(Fault::invalid("productId", "is an archived product: set its status to active first"))
+        }
+    }
+}
+
+/// What it costs, if the wallet, which is locked, can pay it.
+fn afford(tx: &mut Tx<'_>, ctx: &mut Ctx, quantity: i64) -> Result<i64, Fault> {
+    let required = unit_price(tx, ctx, &MINT)?
+        .checked_mul(quantity)
+        .ok_or_else(|| Fault::internal("a price list overflows 64 bits"))?;
+    let balance = ledger::find(tx, ctx.tenant_id, wallet_id(ctx.tenant_id, ctx.environment))?.available();
+    if balance >= required {
+        return Ok(required);
+    }
+    Err(Fault::new(
+        Code::InsufficientCredits,
+        format!("Insufficient credits: balance {balance}, required {required}. Top up to continue."),
+    ))
+}
+
+fn epoch_in_use(tx: &mut Tx<'_>, ctx: &Ctx, keys: &TokenKeys) -> Result<u8, Fault> {
+    let epoch = match tenancy::active_secret(tx, CODE_SECRET)? {
+        Some(version) => u8::try_from(version).map_err(Fault::internal)?,
+        None => keys.first_epoch(),
+    };
+    keys.key(ctx.environment, epoch)?;
+    if store::closed_at(tx, ctx.environment, epoch)?.is_some() {
+        return Err(Fault::unavailable(
+            "Minting is paused: the key in use was closed, and the operator has not activated the next one yet. \
+             Nothing was charged. Please retry later.",
+        ));
+    }
+    Ok(epoch)
+}
+
+/// Takes what nobody else may get, the numbers of codes last, because all mints of the platform wait for them.
+fn take(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    input: &Mint,
+    product: &Product,
+    (epoch, charged): (u8, i64),
+) -> Result<Batch, Fault> {
+    let quantity = input.quantity;
+    let prefix = input.prefix.clone().unwrap_or_else(|| product.prefix.clone());
+    let inline_max = settings::integer(tx, ctx.tenant_id, ctx.environment, &INLINE_QUANTITY_MAX)?;
+    let first_number = store::take_serials(tx, ctx, &prefix, quantity)?;
+    let first = store::take_codes(tx, ctx.environment, quantity)?.ok_or_else(|| {
+        Fault::unavailable("There are no numbers left for as many codes. Nothing was charged.")
+    })?;
+    Ok(Batch {
+        tenant_id: ctx.tenant_id,
+        batch_id: BatchId::new(ctx.now, ctx.random.id_bits()),
+        product_id: product.product_id,
+        environment: ctx.environment,
+        first,
+        quantity,
+        epoch,
+        prefix,
+        first_number,
+        address: input.address.clone(),
+        expected_region: input.expected_region.clone(),
+        sell_by_at: Batch::sell_by(product, ctx.now),
+        rules: None,
+        charged,
+        created_at: ctx.now,
+        ready_at: (quantity <= inline_max).then_some(ctx.now),
+        csv_sha256: None,
+        recalled_at: None,
+        recall_reason: None,
+    })
+}

@@ -1,0 +1,160 @@
+use std::sync::Arc;
+
+use base::id::{BatchId, ProductId, TenantId};
+use base::{Environment, Fault, Timestamp};
+use seal::labels::Run;
+use serde::{Deserialize, Serialize};
+
+use super::{CodeNumber, Product};
+use crate::codes::country::Country;
+use crate::codes::keys::TokenKeys;
+
+pub const QUANTITY_MAX: i64 = 10_000_000;
+pub const REGION_LENGTH_MAX: usize = 100;
+/// What a prefix of serial numbers must be, as a caller is told.
+pub const PREFIX_RULE: &str = "must be 1 to 20 letters, digits, dots, underscores and dashes";
+
+/// What is asked for when codes are minted.
+#[derive(Clone, Debug)]
+pub struct Mint {
+    pub product_id: ProductId,
+    pub quantity: i64,
+    pub prefix: Option<String>,
+    pub expected_region: Option<String>,
+    /// Of the token's page, as it is printed: `https://host/v/`.
+    pub address: String,
+    pub keys: Arc<TokenKeys>,
+}
+
+/// What the codes of a batch follow from, for good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunFacts {
+    pub environment: String,
+    pub epoch: u8,
+    pub first_code: i64,
+    pub quantity: i64,
+    pub prefix: String,
+    pub first_number: i64,
+    pub address: String,
+}
+
+impl RunFacts {
+    /// The codes themselves, from the `from`th to the `to`th, counted from 1.
+    ///
+    /// # Errors
+    /// An epoch that this process lacks.
+    pub fn run(&self, keys: &TokenKeys, from: i64, to: i64) -> Result<Run, Fault> {
+        let environment = Environment::parse(&self.environment).ok_or_else(|| broken("environment"))?;
+        let first = CodeNumber::from_stored(self.first_code).ok_or_else(|| broken("number"))?;
+        Ok(Run {
+            key: Arc::clone(keys.key(environment, self.epoch)?),
+            first_ordinal: first.plus(from - 1).ordinal(),
+            prefix: self.prefix.clone(),
+            first_number: (self.first_number + from - 1).cast_unsigned(),
+            quantity: (to - from + 1).cast_unsigned(),
+            page_address: self.address.clone(),
+        })
+    }
+}
+
+fn broken(what: &str) -> Fault {
+    Fault::internal(format!("a batch has a {what} that none can have"))
+}
+
+/// Codes that were minted together: a range of numbers.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub tenant_id: TenantId,
+    pub batch_id: BatchId,
+    pub product_id: ProductId,
+    pub environment: Environment,
+    pub first: CodeNumber,
+    pub quantity: i64,
+    pub epoch: u8,
+    pub prefix: String,
+    pub first_number: i64,
+    pub address: String,
+    pub expected_region: Option<String>,
+    pub sell_by_at: Option<Timestamp>,
+    /// Settings of the risk rules, as JSON.
+    pub rules: Option<String>,
+    pub charged: i64,
+    pub created_at: Timestamp,
+    pub ready_at: Option<Timestamp>,
+    pub csv_sha256: Option<Vec<u8>>,
+    pub recalled_at: Option<Timestamp>,
+    pub recall_reason: Option<String>,
+}
+
+/// How a batch is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(rename_all = "lowercase")]
+pub enum BatchStatus {
+    /// Minted and charged; the digest of its export is still being made.
+    Queued,
+    Ready,
+    Recalled,
+}
+
+impl Batch {
+    #[must_use]
+    pub fn status(&self) -> BatchStatus {
+        match (self.recalled_at, self.ready_at) {
+            (Some(_), _) => BatchStatus::Recalled,
+            (None, Some(_)) => BatchStatus::Ready,
+            (None, None) => BatchStatus::Queued,
+        }
+    }
+
+    #[must_use]
+    pub const fn last(&self) -> CodeNumber {
+        self.first.plus(self.quantity - 1)
+    }
+
+    #[must_use]
+    pub fn holds(&self, number: CodeNumber) -> bool {
+        (self.first..=self.last()).contains(&number)
+    }
+
+    #[must_use]
+    pub fn serial(&self, number: CodeNumber) -> String {
+        seal::labels::serial(&self.prefix, (self.first_number + number.since(self.first)).cast_unsigned())
+    }
+
+    #[must_use]
+    pub fn facts(&self) -> RunFacts {
+        RunFacts {
+            environment: self.environment.name().to_owned(),
+            epoch: self.epoch,
+            first_code: self.first.stored(),
+            quantity: self.quantity,
+            prefix: self.prefix.clone(),
+            first_number: self.first_number,
+            address: self.address.clone(),
+        }
+    }
+
+    /// Where its items are meant to be: what the batch says, if that is a country, or nowhere in particular; without a
+    /// word of its own what the product says.
+    #[must_use]
+    pub fn expected(&self, product_regions: &[Country]) -> Vec<Country> {
+        match &self.expected_region {
+            Some(region) => Country::parse(region).into_iter().collect(),
+            None => product_regions.to_vec(),
+        }
+    }
+
+    /// When a batch of a product that is minted now is past its date.
+    #[must_use]
+    pub fn sell_by(product: &Product, now: Timestamp) -> Option<Timestamp> {
+        const DAY_SECONDS: i64 = 86_400;
+        product.sell_by_days.map(|days| now.plus_seconds(days * DAY_SECONDS))
+    }
+}
+
+#[must_use]
+pub fn is_prefix(text: &str) -> bool {
+    (1..=20).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}

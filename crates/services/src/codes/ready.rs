@@ -1,0 +1,74 @@
+//! The worker behind large batches: makes the digest of each one's CSV, outside of any transaction.
+
+use aws_lc_rs::digest;
+use base::id::RequestId;
+use base::{Environment, Fault, Service};
+use kernel::jobs::{self, LANES, Leased};
+use kernel::spine::Call;
+use kernel::{Actor, Caller, tenancy};
+use seal::labels::{File, Format};
+
+use super::Codes;
+use super::command::ready::{Digest, JOB, record, target};
+use super::command::{READY, batch};
+
+const LEASE_SECONDS: i64 = 300;
+const JOBS_A_LANE: i64 = 8;
+const READ_BYTES: usize = 256 * 1024;
+
+impl Codes {
+    /// Does the jobs of this service that are due, lane by lane.
+    ///
+    /// # Errors
+    /// A database failure: the next round goes on.
+    pub async fn run_due(&self) -> Result<(), Fault> {
+        let now = self.kernel().clock.now();
+        let lanes = self.kernel().db.read(move |tx| jobs::due_lanes(tx, JOB, now)).await?;
+        for lane in lanes.into_iter().filter(|lane| (0..LANES).contains(lane)) {
+            let claim = move |tx: &mut db::Tx<'_>| jobs::claim(tx, lane, now, LEASE_SECONDS, JOBS_A_LANE);
+            for job in self.kernel().db.write(tenancy::INSTALLATION, claim).await? {
+                self.run_job(job).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_job(&self, job: Leased) -> Result<(), Fault> {
+        let (environment, batch_id) = target(&job.payload)?;
+        let tenant_id = job.tenant_id;
+        let find = move |tx: &mut db::Tx<'_>| batch::find(tx, tenant_id, environment, batch_id);
+        let found = self.kernel().db.read(find).await?;
+        let run = found.facts().run(self.keys(), 1, found.quantity)?;
+        let csv_sha256 =
+            tokio::task::spawn_blocking(move || sha256(run)).await.map_err(Fault::internal)??;
+        let digest = Digest { job, batch_id, csv_sha256 };
+        self.kernel().run(self.call(tenant_id, environment), &READY, digest, record).await?;
+        Ok(())
+    }
+
+    fn call(&self, tenant_id: base::id::TenantId, environment: Environment) -> Call {
+        let kernel = self.kernel();
+        let actor = Actor::System { worker: "codes" };
+        Call {
+            caller: Caller { tenant_id, environment, service: Service::Codes, actor, scopes: Vec::new() },
+            request_id: RequestId::new(kernel.clock.now(), kernel.random.id_bits()),
+            route: "codes",
+            idempotency_key: None,
+            fingerprint: Default::default(),
+        }
+    }
+}
+
+fn sha256(run: seal::labels::Run) -> Result<[u8; 32], Fault> {
+    let file = File::new(Format::Csv, run).map_err(|unfit| Fault::internal(unfit.to_string()))?;
+    let (mut hash, mut piece, mut at) = (digest::Context::new(&digest::SHA256), Vec::new(), 0);
+    while at < file.length() {
+        piece.clear();
+        file.read(at, READ_BYTES, &mut piece);
+        hash.update(&piece);
+        at += piece.len() as u64;
+    }
+    let mut sum = [0; 32];
+    sum.copy_from_slice(hash.finish().as_ref());
+    Ok(sum)
+}

@@ -1,0 +1,9 @@
+pub(super) mod batch;
+pub(super) mod look;
+pub(super) mod product;
+pub(super) mod scan;
+pub(super) mod status;
+
+pub(super) fn statements() -> Vec<&'static str> {
+    [product::STATEMENTS, batch::STATEMENTS, status::STATEMENTS, scan::STATEMENTS, look::STATEMENTS].concat()
+}
