@@ -42,7 +42,7 @@ nav{margin-block-start:1.5rem;display:flex;flex-wrap:wrap;gap:.25rem 1rem}a{colo
 const SCRIPT: &str = "\
 (function(){var f=document.querySelector('form');if(!f)return;f.hidden=true;if(location.hash==='#checked')return;\
 fetch(f.action,{method:'POST',headers:{'content-type':'application/json'},body:'{}',keepalive:true,credentials:'omit'})\
-.then(function(r){return r.json()}).then(function(a){if(a.riskLevel!==document.body.dataset.risk){location.hash='#checked';location.reload()}})\
+.then(function(r){if(!r.ok)throw r;return r.json()}).then(function(a){if(a.riskLevel!==document.body.dataset.risk){location.hash='#checked';location.reload()}})\
 .catch(function(){f.hidden=false})})()";
 
 static POLICY: LazyLock<String> = LazyLock::new(|| {
@@ -148,7 +148,7 @@ pub fn render(view: &View<'_>, language: Language) -> String {
     details(&mut page, view, words);
     check(&mut page, view, words);
     page.raw("</div></div>");
-    languages(&mut page, words, language);
+    languages(&mut page, view, words, language);
     page.raw("</main><script>").raw(SCRIPT).raw("</script></body></html>");
     page.0
 }
@@ -183,15 +183,17 @@ fn icon(tone: &str) -> &'static str {
 }
 
 fn details(page: &mut Page, view: &View<'_>, words: &Words) {
-    if let Some(image) = view.image {
+    // A code of nobody's says nothing of anybody, whatever the view holds.
+    let is_known = view.verdict != Verdict::Unknown;
+    if let Some(image) = view.image.filter(|_| is_known) {
         page.raw("<p><img alt=\"\" src=\"").text(image).raw("\"></p>");
     }
     page.raw("<dl>");
     let shown: String = view.token.chars().take(TOKEN_SHOWN_MAX).collect();
     let rows = [
-        (words.product, view.product),
-        (words.brand, view.brand),
-        (words.serial, view.serial),
+        (words.product, view.product.filter(|_| is_known)),
+        (words.brand, view.brand.filter(|_| is_known)),
+        (words.serial, view.serial.filter(|_| is_known)),
         (words.code, Some(shown.as_str())),
     ];
     for (name, value) in rows {
@@ -199,10 +201,10 @@ fn details(page: &mut Page, view: &View<'_>, words: &Words) {
         page.raw("<div><dt>").text(name).raw("</dt><dd dir=\"auto\">").text(value).raw("</dd></div>");
     }
     page.raw("</dl>");
-    if view.verdict != Verdict::Unknown {
+    if is_known {
         page.raw("<p>").text(&first_check(view, words)).raw("</p>");
     }
-    if let Some(text) = view.text {
+    if let Some(text) = view.text.filter(|_| is_known) {
         page.raw("<p class=\"owner\" dir=\"auto\">").text(text).raw("</p>");
     }
 }
@@ -224,12 +226,15 @@ fn check(page: &mut Page, view: &View<'_>, words: &Words) {
     }
 }
 
-fn languages(page: &mut Page, own: &Words, chosen: Language) {
+fn languages(page: &mut Page, view: &View<'_>, own: &Words, chosen: Language) {
+    // The answer to a form is at another address than the page itself.
+    let place = view.scan_path.strip_suffix("/scan").unwrap_or_default();
     page.raw("<nav aria-label=\"").text(own.language).raw("\">");
     for &language in Language::ALL {
         let tag = language.tag();
         let current = if language == chosen { " aria-current=\"true\"" } else { "" };
-        page.raw(&format!("<a href=\"?lang={tag}\" lang=\"{tag}\" hreflang=\"{tag}\"{current}>"));
+        page.raw("<a href=\"").text(place);
+        page.raw(&format!("?lang={tag}\" lang=\"{tag}\" hreflang=\"{tag}\"{current}>"));
         page.text(words(language).own_name).raw("</a>");
     }
     page.raw("</nav>");

@@ -65,6 +65,8 @@ fn unknown_pages_differ_in_the_token_alone() {
         };
         render(&View { token, scan_path: "", risk_level: "", ..nobody }, Language::French)
     };
+    let somebody = View { token: "AAAA", scan_path: "", risk_level: "", ..view(Verdict::Unknown) };
+    assert_eq!(unknown("AAAA"), render(&somebody, Language::French), "nothing of any owner");
     assert_eq!(unknown("AAAA").replace("AAAA", ""), unknown("BBBB").replace("BBBB", ""));
 }
 
@@ -84,6 +86,7 @@ fn a_page_with_the_largest_image_has_thirty_kilobytes_at_most() {
 fn a_recorded_check_is_thanked_for_and_not_asked_for_again() {
     let page = render(&View { is_recorded: true, ..view(Verdict::Genuine) }, Language::English);
     assert!(page.contains("This check was recorded") && !page.contains("<form"));
+    assert!(page.contains("href=\"/v/13MKARCQ3FZNKGKVZ22V?lang=fr\""), "the address of a form shows no page");
     let first = render(&View { first_scan: None, ..view(Verdict::Genuine) }, Language::English);
     assert!(first.contains("Nobody has checked this code before."));
     assert!(render(&view(Verdict::Genuine), Language::English).contains("First checked in May 2026, Kenya"));
