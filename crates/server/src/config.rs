@@ -178,11 +178,14 @@ impl Layer {
     }
 }
 
-/// Up to three names: of the country, and of latitude and longitude.
+/// No name, the country's, or those of country, latitude and longitude.
 fn place_headers(names: &[String]) -> Result<PlaceHeaders, Fault> {
+    let rule = "must be one name of a header, the country's, or three: country, latitude, longitude";
+    if !matches!(names.len(), 0 | 1 | 3) {
+        return Err(Fault::invalid("place_headers", rule));
+    }
     let read = |index: usize| {
-        let wrong =
-            |_| Fault::invalid("place_headers", "must be names of headers: country, latitude, longitude");
+        let wrong = |_| Fault::invalid("place_headers", rule);
         names.get(index).map(|name| name.trim().to_ascii_lowercase().parse().map_err(wrong)).transpose()
     };
     Ok(PlaceHeaders { country: read(0)?, latitude: read(1)?, longitude: read(2)? })
@@ -267,6 +270,20 @@ mod tests {
         );
         let error = toml::from_str::<Layer>("trusted_proxies = [\"10.1.0.0/8\"]").unwrap_err().to_string();
         assert!(error.contains("the network is 10.0.0.0/8"), "{error}");
+    }
+
+    #[test]
+    fn headers_of_places_are_one_or_three_and_shown_as_they_are_read() {
+        let read = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Layer { place_headers: Some(names), ..Layer::default() }.finish()
+        };
+        let shown = read(&["CF-IPCountry", "cf-iplatitude", "cf-iplongitude"]).unwrap().shown();
+        assert!(shown.contains("[\"cf-ipcountry\", \"cf-iplatitude\", \"cf-iplongitude\"]"), "{shown}");
+        assert!(read(&[]).is_ok() && read(&["x-country"]).is_ok());
+        for wrong in [&["a", "b"][..], &["a", "b", "c", "d"], &["not a header"]] {
+            assert!(read(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Background work of a node: expired holds, jobs of large batches of codes, old Idempotency-Keys, allowances of quota
-//! accounts, usage by the hour,
-//! replaced registries, old deliveries of webhooks, metrics upkeep.
+//! accounts, usage by the hour, replaced registries, old deliveries of webhooks, metrics upkeep.
 //!
 //! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
 

@@ -60,7 +60,7 @@ pub fn due_lanes(tx: &mut Tx<'_>, kind: &str, now: Timestamp) -> Result<Vec<i64>
     store::due_lanes(tx, kind, now)
 }
 
-/// Leases up to `limit` due jobs of one lane for `lease_seconds`.
+/// Leases up to `limit` due jobs of a kind and lane for `lease_seconds`.
 ///
 /// A job whose workers died in all its attempts is marked failed, so that it cannot take down one worker after another.
 ///
@@ -68,13 +68,14 @@ pub fn due_lanes(tx: &mut Tx<'_>, kind: &str, now: Timestamp) -> Result<Vec<i64>
 /// When the database fails.
 pub fn claim(
     tx: &mut Tx<'_>,
+    kind: &str,
     lane: i64,
     now: Timestamp,
     lease_seconds: i64,
     limit: i64,
 ) -> Result<Vec<Leased>, Fault> {
     store::fail_exhausted(tx, lane, now)?;
-    store::claim(tx, lane, now, now.plus_seconds(lease_seconds), limit)
+    store::claim(tx, kind, lane, now, now.plus_seconds(lease_seconds), limit)
 }
 
 /// Removes a job that is done. `false` when the lease went to somebody else: the caller must undo its effect.

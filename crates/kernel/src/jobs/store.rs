@@ -7,7 +7,7 @@ use crate::ctx::Ctx;
 
 const INSERT: &str = "INSERT INTO job (lane, job_id, tenant_id, kind, payload, run_at_us, lease_until_us, fence, attempts, attempts_max, created_at_us) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, ?7, ?8)";
-const DUE: &str = "SELECT job_id FROM job WHERE lane = ?1 AND run_at_us <= ?2 AND lease_until_us <= ?2 AND failed_at_us IS NULL \
+const DUE: &str = "SELECT job_id FROM job WHERE lane = ?1 AND kind = ?4 AND run_at_us <= ?2 AND lease_until_us <= ?2 AND failed_at_us IS NULL \
     ORDER BY run_at_us, job_id LIMIT ?3 FOR UPDATE SKIP LOCKED";
 const DUE_LANES: &str = "SELECT DISTINCT lane FROM job WHERE kind = ?1 AND run_at_us <= ?2 AND lease_until_us <= ?2 AND failed_at_us IS NULL \
     ORDER BY lane";
@@ -40,12 +40,13 @@ pub(super) fn insert(
 
 pub(super) fn claim(
     tx: &mut Tx<'_>,
+    kind: &str,
     lane: i64,
     now: Timestamp,
     lease_until: Timestamp,
     limit: i64,
 ) -> Result<Vec<Leased>, Fault> {
-    let due: Vec<JobId> = tx.all(DUE, args![lane, now, limit], |row| row.id("job_id"))?;
+    let due: Vec<JobId> = tx.all(DUE, args![lane, now, limit, kind], |row| row.id("job_id"))?;
     let lease = |job_id: JobId| tx.one(LEASE, args![lane, job_id, lease_until], leased).map_err(Fault::from);
     due.into_iter().map(lease).collect()
 }

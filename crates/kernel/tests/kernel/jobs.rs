@@ -16,7 +16,7 @@ on_both_engines! {
     a_worker_that_lost_its_lease_changes_nothing
     a_retried_job_comes_back_at_its_time_and_fails_in_the_end
     a_job_that_kills_its_workers_fails_in_the_end
-    a_worker_sees_its_lane_only
+    a_worker_sees_its_lane_and_kind_only
     many_workers_never_hold_the_same_job
 }
 
@@ -31,7 +31,7 @@ async fn enqueue(world: &Arc<World>, delay_seconds: i64) -> JobId {
 
 async fn claim_in(world: &Arc<World>, lane: i64, limit: i64) -> Result<Vec<Leased>, Fault> {
     let now = world.clock.now();
-    let claim = move |tx: &mut db::Tx<'_>| jobs::claim(tx, lane, now, LEASE_SECONDS, limit);
+    let claim = move |tx: &mut db::Tx<'_>| jobs::claim(tx, "mail", lane, now, LEASE_SECONDS, limit);
     world.kernel.db.write(world.tenant_id, claim).await
 }
 
@@ -121,13 +121,18 @@ async fn a_job_that_kills_its_workers_fails_in_the_end(world: Arc<World>) {
     assert_eq!((claims, world.count(FAILED).await), (10, 1));
 }
 
-async fn a_worker_sees_its_lane_only(world: Arc<World>) {
+async fn a_worker_sees_its_lane_and_kind_only(world: Arc<World>) {
     enqueue(&world, 0).await;
     let own = jobs::lane(world.tenant_id);
     assert!((0..LANES).contains(&own));
     for lane in (0..LANES).filter(|lane| *lane != own) {
         assert!(claim_in(&world, lane, 10).await.unwrap().is_empty());
     }
+    let now = world.clock.now();
+    let lanes = |kind: &'static str| world.kernel.db.read(move |tx| jobs::due_lanes(tx, kind, now));
+    assert!(lanes("mail").await.unwrap().contains(&own) && lanes("fax").await.unwrap().is_empty());
+    let other = move |tx: &mut db::Tx<'_>| jobs::claim(tx, "fax", own, now, LEASE_SECONDS, 10);
+    assert!(world.kernel.db.write(world.tenant_id, other).await.unwrap().is_empty());
     assert_eq!(claim(&world).await.len(), 1);
 }
 

@@ -11,7 +11,7 @@ use base::Fault;
 use serde::Serialize;
 use web::destination::Network;
 
-use crate::app::App;
+use crate::app::{App, LOCAL};
 use crate::config::Config;
 use crate::listen::{self, Listeners};
 use crate::workers::Background;
@@ -43,8 +43,11 @@ pub async fn run(config: Config, mut app: App, is_quiet: bool) -> Result<(), Fau
         listener.local_addr().map(|address| address.to_string()).map_err(Fault::internal)
     };
     let (public, operator) = (local(&listeners.public)?, local(&listeners.operator)?);
-    // The port may have been chosen only now, and is printed on every label.
-    app.codes = app.codes.at(format!("http://{}", tour::friendly(&public)).parse()?);
+    if config.codes.address == LOCAL.parse()? {
+        // The port may have been chosen only now, and is printed on every label.
+        let port = listeners.public.local_addr().map_err(Fault::internal)?.port();
+        app.codes = app.codes.at(format!("http://localhost:{port}").parse()?);
+    }
     registry::ensure(&app).await?;
     let line = Line {
         base_url: format!("http://{public}"),

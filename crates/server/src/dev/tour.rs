@@ -303,7 +303,7 @@ fn mistyped(token: &str) -> String {
 }
 
 /// The documented local base is `localhost`, which loopback addresses are.
-pub(super) fn friendly(authority: &str) -> String {
+fn friendly(authority: &str) -> String {
     authority.replace("127.0.0.1:", "localhost:").replace("0.0.0.0:", "localhost:")
 }
 

@@ -14,6 +14,7 @@ use super::command::{READY, batch};
 
 const LEASE_SECONDS: i64 = 300;
 const JOBS_A_LANE: i64 = 8;
+const RETRY_SECONDS: i64 = 60;
 const READ_BYTES: usize = 256 * 1024;
 
 impl Codes {
@@ -25,11 +26,24 @@ impl Codes {
         let now = self.kernel().clock.now();
         let lanes = self.kernel().db.read(move |tx| jobs::due_lanes(tx, JOB, now)).await?;
         for lane in lanes.into_iter().filter(|lane| (0..LANES).contains(lane)) {
-            let claim = move |tx: &mut db::Tx<'_>| jobs::claim(tx, lane, now, LEASE_SECONDS, JOBS_A_LANE);
+            let claim =
+                move |tx: &mut db::Tx<'_>| jobs::claim(tx, JOB, lane, now, LEASE_SECONDS, JOBS_A_LANE);
             for job in self.kernel().db.write(tenancy::INSTALLATION, claim).await? {
-                self.run_job(job).await?;
+                if let Err(fault) = self.run_job(job.clone()).await {
+                    tracing::warn!(?fault, job = %job.job_id, "a batch is not ready yet and will be tried again");
+                    self.put_back(job, &fault).await?;
+                }
             }
         }
+        Ok(())
+    }
+
+    /// A job that failed stops no other one.
+    async fn put_back(&self, job: Leased, fault: &Fault) -> Result<(), Fault> {
+        let (now, error) = (self.kernel().clock.now(), format!("{fault:?}"));
+        let later = now.plus_seconds(RETRY_SECONDS);
+        let retry = move |tx: &mut db::Tx<'_>| jobs::retry(tx, &job, now, later, &error);
+        self.kernel().db.write(tenancy::INSTALLATION, retry).await?;
         Ok(())
     }
 

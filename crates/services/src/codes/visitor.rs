@@ -36,9 +36,15 @@ pub(super) fn scan_of(
     let mac = secrets.subject_mac("codes.visitor", &format!("{day} {net} {agent}"));
     let (first, _) = mac.split_first_chunk::<4>().expect("a MAC has 32 bytes");
     // What a proxy that is not trusted says, its caller may have made up.
-    let is_told = meta.peer.is_some() && meta.peer != meta.client;
+    let is_told = is_told_by_proxy(meta.peer, meta.client);
     let place = if is_told { place(places, headers) } else { Place::default() };
     Scan { at_s: seconds(now), visitor: u32::from_be_bytes(*first), place, device: device(agent) }
+}
+
+/// Whether a trusted proxy stands between: then the caller is somebody else than the other end of the connection, which
+/// a listener for both protocols may write in either of its forms.
+fn is_told_by_proxy(peer: Option<IpAddr>, client: Option<IpAddr>) -> bool {
+    peer.is_some_and(|peer| client != Some(peer.to_canonical()))
 }
 
 /// The network that neighbours share: /24 of IPv4, /48 of IPv6.
@@ -144,6 +150,16 @@ mod tests {
         ] {
             assert_eq!(device(agent), expected, "{agent}");
         }
+    }
+
+    #[test]
+    fn a_caller_without_a_proxy_is_not_believed_in_either_form_of_its_address() {
+        let address = |text: &str| text.parse::<IpAddr>().ok();
+        assert!(!is_told_by_proxy(address("203.0.113.7"), address("203.0.113.7")));
+        assert!(!is_told_by_proxy(address("::ffff:203.0.113.7"), address("203.0.113.7")));
+        assert!(!is_told_by_proxy(None, None));
+        assert!(is_told_by_proxy(address("10.0.0.1"), address("203.0.113.7")));
+        assert!(is_told_by_proxy(address("10.0.0.1"), None));
     }
 
     #[test]

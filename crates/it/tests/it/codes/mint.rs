@@ -8,6 +8,7 @@ use crate::fixture::{Ask, World, text};
 on_both_engines! {
     codes_are_minted_charged_and_answered_at_once
     a_large_batch_is_charged_at_once_and_ready_when_its_job_ran
+    a_job_that_cannot_be_done_stops_no_other_one
     serial_numbers_go_on_from_batch_to_batch_of_a_prefix
     a_repeated_key_gets_the_same_codes_and_pays_once
     a_key_whose_reply_is_gone_is_refused_for_a_month
@@ -69,6 +70,25 @@ async fn a_large_batch_is_charged_at_once_and_ready_when_its_job_ran(world: Arc<
     assert_eq!((done.jobs, done.events, done.credits), (before.jobs, after.events + 1, after.credits));
     world.app.codes.run_due().await.unwrap();
     assert_eq!(world.state(&world.mine).await, done, "there is nothing more to do");
+}
+
+async fn a_job_that_cannot_be_done_stops_no_other_one(world: Arc<World>) {
+    let shop = Shop::open(&world).await;
+    let (tenant_id, now) = (world.mine.parse().unwrap(), world.clock.now());
+    let random = world.app.kernel.random.clone();
+    let broken = move |tx: &mut db::Tx<'_>| {
+        let (actor, environment) = (kernel::Actor::System { worker: "test" }, base::Environment::Test);
+        let request_id = base::id::RequestId::from_bits(1);
+        let ctx = kernel::Ctx::new(tenant_id, environment, actor, request_id, now, random.clone());
+        kernel::jobs::enqueue(tx, &ctx, "codes.batch.ready", "nothing", now)
+    };
+    world.app.kernel.db.write(tenant_id, broken).await.unwrap();
+    let batch = text(&world.send(shop.mint(2000)).await.expect(202), "batchId");
+    let before = world.state(&world.mine).await;
+    world.app.codes.run_due().await.unwrap();
+    let ready = world.send(shop.get(&format!("/api/v1/batches/{batch}"))).await.expect(200);
+    assert_eq!(ready["status"], "ready");
+    assert_eq!(world.state(&world.mine).await.jobs, before.jobs - 1, "the broken one waits for its next try");
 }
 
 async fn serial_numbers_go_on_from_batch_to_batch_of_a_prefix(world: Arc<World>) {

@@ -1,6 +1,7 @@
 //! `GET /api/v1/batches/{id}/codes`: the codes of a batch as a file, made while it is sent, and resumable by `Range`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -27,6 +28,8 @@ static EXPORTS: Semaphore = Semaphore::const_new(EXPORTS_MAX);
 const PIECE_BYTES: usize = 256 * 1024;
 /// Pieces that wait for a slow reader.
 const PIECES_WAITING_MAX: usize = 4;
+/// How long a reader may take for a piece before its download is broken off; it can go on with `Range`.
+const STALL_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -228,8 +231,9 @@ fn not_satisfiable(length: u64) -> Response {
     response
 }
 
-/// Until the last piece is sent, or nobody listens any more.
+/// Until the last piece is sent, or nobody listens any more: a reader that stands still must not keep others waiting.
 fn send(file: &File, from: u64, to: u64, pieces: &mpsc::Sender<Result<Bytes, Fault>>) {
+    let runtime = tokio::runtime::Handle::current();
     let mut at = from;
     while at <= to {
         let left = usize::try_from(to - at + 1).unwrap_or(usize::MAX);
@@ -237,11 +241,12 @@ fn send(file: &File, from: u64, to: u64, pieces: &mpsc::Sender<Result<Bytes, Fau
         file.read(at, PIECE_BYTES.min(left), &mut piece);
         if piece.is_empty() {
             let short = Fault::new(Code::Internal, "a file of codes ended before its length");
-            drop(pieces.blocking_send(Err(short)));
+            drop(runtime.block_on(pieces.send(Err(short))));
             return;
         }
         at += piece.len() as u64;
-        if pieces.blocking_send(Ok(piece.into())).is_err() {
+        let sent = runtime.block_on(tokio::time::timeout(STALL_MAX, pieces.send(Ok(piece.into()))));
+        if !matches!(sent, Ok(Ok(()))) {
             return;
         }
     }

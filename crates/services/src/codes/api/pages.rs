@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use web::body::BodyLimits;
 use web::{Api, Failure, RequestMeta, reply};
 
-use super::verify::TOKEN_LENGTH_MAX;
 use crate::codes::Codes;
 use crate::codes::command::SCAN;
 use crate::codes::command::look::{Genuine, look};
@@ -102,7 +101,7 @@ async fn record(
 
 async fn find(codes: &Codes, token: String, gtin: Option<String>) -> Result<Found, Fault> {
     let (keys, now) = (codes.keys().clone(), codes.kernel().clock.now());
-    let asked = if token.len() <= TOKEN_LENGTH_MAX { token.clone() } else { String::new() };
+    let asked = token.clone();
     let read = move |tx: &mut db::Tx<'_>| {
         let code = look(tx, &keys, &asked, now)?;
         let code = code.filter(|code| gtin.is_none() || (code.gtin.is_some() && code.gtin == gtin));
@@ -186,8 +185,11 @@ impl<'a> VerdictBody<'a> {
 }
 
 fn answer(found: &Found, headers: &HeaderMap, lang: Option<&str>, is_recorded: bool) -> Response {
+    const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Language");
     if is_json(headers, header::ACCEPT) {
-        return reply::json(StatusCode::OK, &VerdictBody::of(found));
+        let mut response = reply::json(StatusCode::OK, &VerdictBody::of(found));
+        response.headers_mut().insert(header::VARY, VARIES);
+        return response;
     }
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|accepted| accepted.to_str().ok());
     let language = page::choose(lang, accepted);
@@ -195,7 +197,7 @@ fn answer(found: &Found, headers: &HeaderMap, lang: Option<&str>, is_recorded: b
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::policy()));
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Language"));
+    headers.insert(header::VARY, VARIES);
     response
 }
 

@@ -29,7 +29,6 @@ pub struct Mint {
 /// What the codes of a batch follow from, for good.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunFacts {
-    pub environment: String,
     pub epoch: u8,
     pub first_code: i64,
     pub quantity: i64,
@@ -44,10 +43,10 @@ impl RunFacts {
     /// # Errors
     /// An epoch that this process lacks.
     pub fn run(&self, keys: &TokenKeys, from: i64, to: i64) -> Result<Run, Fault> {
-        let environment = Environment::parse(&self.environment).ok_or_else(|| broken("environment"))?;
-        let first = CodeNumber::from_stored(self.first_code).ok_or_else(|| broken("number"))?;
+        let broken = || Fault::internal("a batch begins with a number that no code has");
+        let first = CodeNumber::from_stored(self.first_code).ok_or_else(broken)?;
         Ok(Run {
-            key: Arc::clone(keys.key(environment, self.epoch)?),
+            key: Arc::clone(keys.key(first.environment(), self.epoch)?),
             first_ordinal: first.plus(from - 1).ordinal(),
             prefix: self.prefix.clone(),
             first_number: (self.first_number + from - 1).cast_unsigned(),
@@ -55,10 +54,6 @@ impl RunFacts {
             page_address: self.address.clone(),
         })
     }
-}
-
-fn broken(what: &str) -> Fault {
-    Fault::internal(format!("a batch has a {what} that none can have"))
 }
 
 /// Codes that were minted together: a range of numbers.
@@ -125,7 +120,6 @@ impl Batch {
     #[must_use]
     pub fn facts(&self) -> RunFacts {
         RunFacts {
-            environment: self.environment.name().to_owned(),
             epoch: self.epoch,
             first_code: self.first.stored(),
             quantity: self.quantity,

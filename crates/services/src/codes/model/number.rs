@@ -33,6 +33,11 @@ impl CodeNumber {
     }
 
     #[must_use]
+    pub const fn environment(self) -> Environment {
+        if self.0 < TEST { Environment::Live } else { Environment::Test }
+    }
+
+    #[must_use]
     pub const fn ordinal(self) -> u64 {
         (self.0 % TEST).cast_unsigned()
     }
@@ -72,6 +77,7 @@ mod tests {
         for ordinal in [0, 1, ORDINAL_MAX] {
             for &environment in Environment::ALL {
                 let number = CodeNumber::new(environment, ordinal);
+                assert_eq!(number.environment(), environment);
                 assert_eq!(
                     (number.ordinal(), CodeNumber::from_stored(number.stored())),
                     (ordinal, Some(number))

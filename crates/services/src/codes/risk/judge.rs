@@ -183,7 +183,8 @@ fn centre(place: Place) -> Option<((f64, f64), f64)> {
     let of_cell = place.cell.map(|(latitude, longitude)| {
         ((f64::from(latitude) + 0.5, f64::from(longitude) + 0.5), CELL_RADIUS_KM)
     });
-    of_cell.or_else(|| place.country.map(|country| (country.centre(), country.radius_km())))
+    // Countries are no circles: most of a long one lies within twice the radius.
+    of_cell.or_else(|| place.country.map(|country| (country.centre(), 2.0 * country.radius_km())))
 }
 
 /// The haversine formula on a sphere of the Earth's mean radius.
