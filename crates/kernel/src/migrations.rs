@@ -88,4 +88,11 @@ pub const MIGRATIONS: &[Migration] = &[
         template: include_str!("../../../migrations/0014_codes.sql"),
         oldest_binary: 1,
     },
+    // An older binary would hand codes out without saying so, and a newer one give back what they cost.
+    Migration {
+        version: 15,
+        name: "codes_cancel",
+        template: include_str!("../../../migrations/0015_codes_cancel.sql"),
+        oldest_binary: 15,
+    },
 ];

@@ -85,15 +85,40 @@ pub fn grant(
     if !(1..=AMOUNT_MAX).contains(&amount) {
         return Err(Fault::invalid("amount", format!("must be 1 to {AMOUNT_MAX}")));
     }
+    book_in(tx, ctx, (TransferKind::Grant, SystemAccount::Issued), account_id, amount, reference)
+}
+
+/// Gives back to an account what a charge took. `reference` names what is given back, and books it once.
+///
+/// # Errors
+/// As [`grant`].
+pub fn refund(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    account_id: AccountId,
+    amount: i64,
+    reference: &str,
+) -> Result<Transfer, Fault> {
+    book_in(tx, ctx, (TransferKind::Refund, SystemAccount::Refunds), account_id, amount, Some(reference))
+}
+
+fn book_in(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    (kind, from): (TransferKind, SystemAccount),
+    account_id: AccountId,
+    amount: i64,
+    reference: Option<&str>,
+) -> Result<Transfer, Fault> {
     let account = lock(tx, ctx.tenant_id, account_id)?;
     account
         .balance
         .checked_add(amount)
         .ok_or_else(|| Fault::conflict("The balance would not fit 64 bits."))?;
-    let issued = SystemAccount::Issued.id(ctx.tenant_id, account.environment, account.unit);
+    let from = from.id(ctx.tenant_id, account.environment, account.unit);
     let transfer = Transfer {
         reference: reference.map(str::to_owned),
-        ..Transfer::new(ctx, TransferKind::Grant, issued, account_id, account.unit, amount)
+        ..Transfer::new(ctx, kind, from, account_id, account.unit, amount)
     };
     store::insert_transfer(tx, ctx.tenant_id, &transfer).map_err(|error| {
         if error.is_constraint("transfer_reference") {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::Shop;
-use crate::fixture::{Ask, Reply, World};
+use crate::fixture::{Ask, Reply, TRUSTED_PROXY, World};
 
 on_both_engines! {
     looking_at_a_page_records_nothing_and_its_beacon_one_scan
@@ -11,6 +11,7 @@ on_both_engines! {
     an_unknown_token_is_a_page_that_reveals_nothing
     a_code_that_is_scanned_while_it_is_recalled_is_told_to_its_owner_alone
     a_digital_link_leads_to_the_page_of_its_own_product_alone
+    a_page_names_the_month_and_country_of_the_first_scan_that_a_proxy_vouches_for
 }
 
 async fn scan(world: &World, token: &str, agent: &str) -> Reply {
@@ -107,6 +108,27 @@ async fn a_code_that_is_scanned_while_it_is_recalled_is_told_to_its_owner_alone(
     assert_eq!(world.app.kernel.db.read(number).await.unwrap(), 1);
     let page = world.send(Ask::get(&format!("/v/{}", tokens[0]))).await;
     assert!(String::from_utf8_lossy(&page.body).contains("This product was recalled"));
+}
+
+async fn a_page_names_the_month_and_country_of_the_first_scan_that_a_proxy_vouches_for(world: Arc<World>) {
+    let shop = Shop::open(&world).await;
+    let (_, tokens) = shop.tokens(&world, 2).await;
+    let scan_from = |token: &str, peer: &str, country: &str| {
+        let ask = Ask::post(&format!("/v/{token}/scan")).json(&json!({})).peer(peer);
+        ask.header("x-forwarded-for", format!("198.51.100.{}", country.len())).header("cf-ipcountry", country)
+    };
+    for (token, peer) in [(&tokens[0], TRUSTED_PROXY), (&tokens[1], "203.0.113.7")] {
+        world.send(scan_from(token, peer, "SO")).await.expect(200);
+    }
+    // Later scans elsewhere change nothing about the first.
+    world.send(scan_from(&tokens[0], TRUSTED_PROXY, "KE")).await.expect(200);
+    let says = async |token: &str, lang: &str, words: &str| {
+        let page = world.send(Ask::get(&format!("/v/{token}?lang={lang}"))).await;
+        String::from_utf8_lossy(&page.body).contains(words)
+    };
+    assert!(says(&tokens[0], "en", "May 2026, Somalia<").await);
+    assert!(says(&tokens[0], "fr", "mai 2026, Somalie<").await);
+    assert!(says(&tokens[1], "en", "May 2026<").await, "a caller's own word counts for nothing");
 }
 
 async fn a_digital_link_leads_to_the_page_of_its_own_product_alone(world: Arc<World>) {

@@ -1,6 +1,7 @@
 //! Product codes: what is answered, what it caused, and what it did not cause.
 
 mod batches;
+mod cancelling;
 mod consumers;
 mod exports;
 mod mint;

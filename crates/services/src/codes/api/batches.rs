@@ -16,7 +16,7 @@ use super::body::{self, ListBody};
 use super::dialect::ErrorBody;
 use crate::codes::Codes;
 use crate::codes::command;
-use crate::codes::command::batch::{self, BatchView, ChangeBatch, REASON_LENGTH_MAX, Recall};
+use crate::codes::command::batch::{self, BatchView, ChangeBatch, Fate, REASON_LENGTH_MAX};
 use crate::codes::command::mint::{self, Minted};
 use crate::codes::model::{Mint, QUANTITY_MAX, REGION_LENGTH_MAX};
 use crate::codes::risk::Rules;
@@ -238,7 +238,7 @@ pub(super) async fn get(
 #[schema(as = CodesBatchChange)]
 #[expect(dead_code, reason = "the document's view of a body that is read field by field")]
 struct ChangeBody {
-    /// `recalled` or `active`.
+    /// `recalled`, `active` or `cancelled`.
     #[schema(example = "recalled")]
     status: Option<String>,
     /// Why it is recalled: for you and your webhooks.
@@ -249,11 +249,13 @@ struct ChangeBody {
     risk: Option<Rules>,
 }
 
-/// `PATCH /api/v1/batches/{id}`: recalls a batch, in one row, or takes that back; sets its risk rules. Free.
+/// `PATCH /api/v1/batches/{id}`: recalls a batch, in one row, or takes that back; cancels it; sets its risk rules. Free.
 #[utoipa::path(
     patch,
     path = "/api/v1/batches/{id}",
-    summary = "Recall a batch, or set its risk rules",
+    summary = "Recall or cancel a batch, or set its risk rules",
+    description = "A batch of which nobody got a code yet can be cancelled: what it cost is given back, and its codes are \
+                   none. That is a batch that was answered with a 202 and never exported.",
     security(("key" = ["manage"])),
     params(
         ("id" = String, Path, description = "`bat_…`"),
@@ -266,7 +268,7 @@ struct ChangeBody {
         (status = 401, description = "`unauthorized`.", body = ErrorBody),
         (status = 403, description = "`org_not_approved` or `insufficient_scope`.", body = ErrorBody),
         (status = 404, description = "`not_found`.", body = ErrorBody),
-        (status = 409, description = "`request_in_progress`.", body = ErrorBody),
+        (status = 409, description = "`conflict`: it was exported, or cancelled. Or `request_in_progress`.", body = ErrorBody),
         (status = 422, description = "`idempotency_key_reused` or `idempotency_expired`.", body = ErrorBody),
         (status = 429, description = "`rate_limited`.", body = ErrorBody),
         (status = 503, description = "`unavailable`.", body = ErrorBody),
@@ -278,28 +280,29 @@ pub(super) async fn change(
     Path(id): Path<String>,
     Json(document): Json,
 ) -> Result<Response, Failure> {
-    let (recall, rules) = both(recall(&document), rules(&document))?;
+    let (fate, rules) = both(fate(&document), rules(&document))?;
     let batch_id = body::id(&id, batch::not_found)?;
     let call = caller.call("/api/v1/batches/{id}", &document);
-    let input = ChangeBatch { batch_id, recall, rules };
+    let input = ChangeBatch { batch_id, fate, rules };
     let answer = codes.kernel().run(call, &command::CHANGE_BATCH, input, batch::change).await?;
     Ok(body::answer(StatusCode::OK, &answer.value, answer.is_replay))
 }
 
-fn recall(document: &Document) -> Result<Option<Recall>, Fault> {
+fn fate(document: &Document) -> Result<Option<Fate>, Fault> {
     let (status, reason) = both(
         document.optional_string("status", 0..=usize::MAX),
         document.optional_string("reason", 0..=REASON_LENGTH_MAX),
     )?;
     match (status, reason) {
         (Some("recalled"), reason) => {
-            Ok(Some(Recall::Recalled { reason: reason.unwrap_or_default().to_owned() }))
+            Ok(Some(Fate::Recalled { reason: reason.unwrap_or_default().to_owned() }))
         }
-        (Some("active"), None) => Ok(Some(Recall::Active)),
-        (Some("active") | None, Some(_)) => {
+        (Some("active"), None) => Ok(Some(Fate::Active)),
+        (Some("cancelled"), None) => Ok(Some(Fate::Cancelled)),
+        (Some("active" | "cancelled") | None, Some(_)) => {
             Err(Fault::invalid("reason", "belongs to a recall: send it with \"status\":\"recalled\""))
         }
-        (Some(_), _) => Err(Fault::invalid("status", "must be recalled or active")),
+        (Some(_), _) => Err(Fault::invalid("status", "must be recalled, active or cancelled")),
         (None, None) => Ok(None),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use base::id::BatchId;
-use base::{Code, Fault};
+use base::id::{BatchId, TenantId};
+use base::{Code, Environment, Fault};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use kernel::spine::Scope;
@@ -31,9 +31,10 @@ const PIECES_WAITING_MAX: usize = 4;
 /// How long a reader may take for a piece before its download is broken off; it can go on with `Range`.
 const STALL_MAX: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
+/// Which codes of a batch are exported, and how.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DownloadQuery {
+pub struct DownloadQuery {
     /// `csv`, `ndjson`, `zpl`, `pdf` or `svg-zip`; `csv` unless said.
     #[param(example = "csv")]
     format: Option<String>,
@@ -68,6 +69,7 @@ pub(super) struct DownloadQuery {
         (status = 401, description = "`unauthorized`.", body = ErrorBody),
         (status = 403, description = "`org_not_approved` or `insufficient_scope`.", body = ErrorBody),
         (status = 404, description = "`not_found`.", body = ErrorBody),
+        (status = 409, description = "`conflict`: the batch was cancelled.", body = ErrorBody),
         (status = 416, description = "The range is not in the file."),
         (status = 429, description = "`rate_limited`.", body = ErrorBody),
         (status = 503, description = "`unavailable`: too many exports at a time.", body = ErrorBody),
@@ -81,23 +83,46 @@ pub(super) async fn download(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     caller.caller.ensure_scope(Scope::Key(command::GENERATE))?;
-    let wanted = wanted(&query)?;
-    let batch_id: BatchId = body::id(&id, batch::not_found)?;
-    let (tenant_id, environment) = (caller.caller.tenant_id, caller.caller.environment);
-    let find = move |tx: &mut db::Tx<'_>| batch::find(tx, tenant_id, environment, batch_id);
-    let found = codes.kernel().db.read(find).await?;
-    let (from, to) = wanted.bounds(found.quantity)?;
-    let run = found.facts().run(codes.keys(), from, to)?;
-    let permit = EXPORTS.try_acquire().map_err(|_| {
-        Fault::unavailable("This server sends as many exports as it can. Please retry.").retry_after(5)
-    })?;
-    let format = wanted.format;
-    // Drawings are measured before the first is sent.
-    let file = tokio::task::spawn_blocking(move || File::new(format, run)).await.map_err(Fault::internal)?;
-    let file = Arc::new(file.map_err(|unfit| Fault::invalid("format", unfit.to_string()))?);
-    let tag = format!("\"{batch_id}-{}-{from}-{to}\"", wanted.name);
-    let name = format!("{batch_id}-{from}-{to}.{}", file.extension());
-    Ok(answer(file, &headers, (&tag, &name), permit))
+    let whose = (caller.caller.tenant_id, caller.caller.environment);
+    Ok(codes.export(whose, &id, &query, &headers).await?)
+}
+
+impl Codes {
+    /// The codes of a tenant's batch as a file, or the part of it that the headers ask for.
+    ///
+    /// # Errors
+    /// A query that asks for none; not found; cancelled; too many exports at a time; a database failure.
+    pub async fn export(
+        &self,
+        (tenant_id, environment): (TenantId, Environment),
+        batch_id: &str,
+        query: &DownloadQuery,
+        headers: &HeaderMap,
+    ) -> Result<Response, Fault> {
+        let wanted = wanted(query)?;
+        let batch_id: BatchId = body::id(batch_id, batch::not_found)?;
+        let permit = EXPORTS.try_acquire().map_err(|_| {
+            Fault::unavailable("This server sends as many exports as it can. Please retry.").retry_after(5)
+        })?;
+        let find = move |tx: &mut db::Tx<'_>| batch::find(tx, tenant_id, environment, batch_id);
+        let found = batch::ensure_not_cancelled(self.kernel().db.read(find).await?)?;
+        let (from, to) = wanted.bounds(found.quantity)?;
+        let run = found.facts().run(self.keys(), from, to)?;
+        let format = wanted.format;
+        // Drawings are measured before the first is sent.
+        let file =
+            tokio::task::spawn_blocking(move || File::new(format, run)).await.map_err(Fault::internal)?;
+        let file = Arc::new(file.map_err(|unfit| Fault::invalid("format", unfit.to_string()))?);
+        if found.exported_at.is_none() {
+            let now = self.kernel().clock.now();
+            let hand_out =
+                move |tx: &mut db::Tx<'_>| batch::hand_out(tx, tenant_id, environment, batch_id, now);
+            self.kernel().db.write(tenant_id, hand_out).await?;
+        }
+        let tag = format!("\"{batch_id}-{}-{from}-{to}\"", wanted.name);
+        let name = format!("{batch_id}-{from}-{to}.{}", file.extension());
+        Ok(answer(file, headers, (&tag, &name), permit))
+    }
 }
 
 /// What a file is to be made of.

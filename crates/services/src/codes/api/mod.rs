@@ -18,6 +18,8 @@ use web::{About, Api, Guard, Handlers, Owned, routes};
 
 use super::Codes;
 
+pub use download::DownloadQuery;
+
 const ABOUT: About = About {
     service: "codes",
     title: "Codes",

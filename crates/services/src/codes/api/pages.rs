@@ -214,7 +214,7 @@ fn html(found: &Found, language: Language, is_recorded: bool) -> String {
         serial: serial.as_deref(),
         text: found.text.as_deref(),
         image: found.image.as_deref(),
-        first_scan: code.and_then(first_scan),
+        first_scan: code.and_then(|code| first_scan(code, language)),
         scan_path: &scan_path,
         risk_level: code.map_or("", |code| code.band.name()),
         is_recorded,
@@ -233,12 +233,13 @@ fn verdict(code: &Genuine) -> Verdict {
     }
 }
 
-/// To the month: more would tell one shopper about another.
-fn first_scan(code: &Genuine) -> Option<FirstScan> {
+/// To the month and country: more would tell one shopper about another.
+fn first_scan(code: &Genuine, language: Language) -> Option<FirstScan> {
     let text = code.first_at?.to_string();
     let (year, rest) = text.split_once('-')?;
     let (month, _) = rest.split_once('-')?;
-    Some(FirstScan { year: year.parse().ok()?, month: month.parse().ok()?, region: None })
+    let region = code.first_country.map(|country| country.name(language));
+    Some(FirstScan { year: year.parse().ok()?, month: month.parse().ok()?, region })
 }
 
 /// Whether a header names JSON before anything that a browser would ask for.

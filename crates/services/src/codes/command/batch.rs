@@ -2,6 +2,7 @@ use base::id::{BatchId, ProductId, TenantId};
 use base::{Environment, Fault, Service, Timestamp};
 use db::Tx;
 use kernel::ctx::Event;
+use kernel::ledger::{self, wallet_id};
 use kernel::{Ctx, Ending, outbox};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -42,6 +43,12 @@ pub struct BatchView {
     /// answered at once.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub csv_sha256: Option<String>,
+    /// When somebody first got codes of it: a batch can be cancelled until then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub exported_at: Option<Timestamp>,
+    /// When it was cancelled, and `charged` was given back.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub cancelled_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub recalled_at: Option<Timestamp>,
     #[schema(example = "seal not tight")]
@@ -87,6 +94,8 @@ impl BatchView {
             expected_region: batch.expected_region,
             sell_by: batch.sell_by_at,
             created_at: batch.created_at,
+            exported_at: batch.exported_at,
+            cancelled_at: batch.cancelled_at,
             recalled_at: batch.recalled_at,
             reason: batch.recall_reason,
             counts,
@@ -159,27 +168,33 @@ pub fn list(
 #[derive(Clone, Debug)]
 pub struct ChangeBatch {
     pub batch_id: BatchId,
-    pub recall: Option<Recall>,
+    pub fate: Option<Fate>,
     pub rules: Option<Rules>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Recall {
+pub enum Fate {
     /// Every code of the batch is red from now on.
     Recalled { reason: String },
     /// The recall was a mistake.
     Active,
+    /// The mint was: its codes are none any more, and what they cost is given back.
+    Cancelled,
 }
 
 pub fn change(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &ChangeBatch) -> Result<Ending<BatchView>, Fault> {
     let before = store::lock(tx, ctx, input.batch_id)?.ok_or_else(not_found)?;
-    match &input.recall {
-        Some(Recall::Recalled { reason }) => {
+    if before.cancelled_at.is_some() {
+        return Err(cancelled());
+    }
+    match &input.fate {
+        Some(Fate::Recalled { reason }) => {
             store::set_recall(tx, ctx, before.batch_id, Some((ctx.now, reason)))?;
             ctx.note(reason.clone());
             emit(ctx, &before, reason);
         }
-        Some(Recall::Active) => store::set_recall(tx, ctx, before.batch_id, None)?,
+        Some(Fate::Active) => store::set_recall(tx, ctx, before.batch_id, None)?,
+        Some(Fate::Cancelled) => cancel(tx, ctx, &before)?,
         None => {}
     }
     if let Some(rules) = &input.rules {
@@ -191,6 +206,47 @@ pub fn change(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &ChangeBatch) -> Result<End
     ctx.target(before.batch_id.text());
     ctx.change(text(&BatchView::of(before, after.counts)?)?, text(&after)?);
     Ok(Ending::Done(after))
+}
+
+/// Only what nobody has seen can be undone: a code that is on a product must stay one.
+fn cancel(tx: &mut Tx<'_>, ctx: &mut Ctx, batch: &Batch) -> Result<(), Fault> {
+    if let Some(at) = batch.exported_at {
+        return Err(Fault::conflict(format!(
+            "Codes of this batch were handed out at {at}, so it cannot be cancelled any more. Recall it instead."
+        )));
+    }
+    store::set_cancelled(tx, ctx, batch.batch_id)?;
+    if batch.charged > 0 {
+        let (wallet, reference) = (wallet_id(ctx.tenant_id, ctx.environment), batch.batch_id.text());
+        ledger::refund(tx, ctx, wallet, batch.charged, &reference)?;
+    }
+    ctx.note(format!("{} credits given back", batch.charged));
+    Ok(())
+}
+
+fn cancelled() -> Fault {
+    Fault::conflict("This batch was cancelled: it has no codes, and nothing about it can be changed.")
+}
+
+/// A batch whose codes are about to be handed out, after which it cannot be cancelled.
+///
+/// # Errors
+/// As [`find`]; [`base::Code::Conflict`] for a batch that was cancelled.
+pub fn hand_out(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    environment: Environment,
+    batch_id: BatchId,
+    now: Timestamp,
+) -> Result<Batch, Fault> {
+    store::set_exported(tx, tenant_id, batch_id, now)?;
+    ensure_not_cancelled(find(tx, tenant_id, environment, batch_id)?)
+}
+
+/// # Errors
+/// [`base::Code::Conflict`].
+pub fn ensure_not_cancelled(batch: Batch) -> Result<Batch, Fault> {
+    if batch.cancelled_at.is_some() { Err(cancelled()) } else { Ok(batch) }
 }
 
 fn emit(ctx: &mut Ctx, batch: &Batch, reason: &str) {

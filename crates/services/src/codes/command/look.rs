@@ -4,6 +4,7 @@ use base::id::{BatchId, TenantId};
 use base::{Environment, Fault, Timestamp};
 use db::Tx;
 
+use crate::codes::country::Country;
 use crate::codes::keys::TokenKeys;
 use crate::codes::model::{Batch, CodeNumber};
 use crate::codes::risk::{Band, Condition, shown};
@@ -24,6 +25,8 @@ pub struct Genuine {
     pub is_past_sell_by: bool,
     pub scans: i64,
     pub first_at: Option<Timestamp>,
+    /// Where it was scanned first, if that is known.
+    pub first_country: Option<Country>,
 }
 
 impl Genuine {
@@ -52,7 +55,8 @@ pub fn look(
     let (tenant_id, batch_id) = store::owner(tx, number)?.unwrap_or(nobody);
     let facts = store::facts(tx, tenant_id, batch_id, number)?;
     let (Some(opened), Some(facts)) = (opened, facts) else { return Ok(None) };
-    let is_minted = facts.batch.holds(opened.number) && facts.batch.epoch == opened.epoch;
+    let batch = &facts.batch;
+    let is_minted = batch.holds(opened.number) && batch.epoch == opened.epoch && batch.cancelled_at.is_none();
     let is_closed = facts.closed_at_code.is_some_and(|closed| closed <= number);
     Ok((is_minted && !is_closed).then(|| genuine(facts, opened.number, now)))
 }
@@ -87,6 +91,7 @@ fn genuine(facts: Facts, number: CodeNumber, now: Timestamp) -> Genuine {
         is_past_sell_by,
         scans: scanned.map_or(0, |scanned| scanned.scans),
         first_at: scanned.map(|scanned| scanned.first_at),
+        first_country: scanned.and_then(|scanned| scanned.first_country),
         batch,
     }
 }

@@ -102,6 +102,7 @@ fn take(
     let quantity = input.quantity;
     let prefix = input.prefix.clone().unwrap_or_else(|| product.prefix.clone());
     let inline_max = settings::integer(tx, ctx.tenant_id, ctx.environment, &INLINE_QUANTITY_MAX)?;
+    let is_inline = quantity <= inline_max;
     let first_number = store::take_serials(tx, ctx, &prefix, quantity)?;
     let first = store::take_codes(tx, ctx.environment, quantity)?.ok_or_else(|| {
         Fault::unavailable("There are no numbers left for as many codes. Nothing was charged.")
@@ -122,9 +123,12 @@ fn take(
         rules: None,
         charged,
         created_at: ctx.now,
-        ready_at: (quantity <= inline_max).then_some(ctx.now),
+        ready_at: is_inline.then_some(ctx.now),
         csv_sha256: None,
         recalled_at: None,
         recall_reason: None,
+        // The answer shows them.
+        exported_at: is_inline.then_some(ctx.now),
+        cancelled_at: None,
     })
 }

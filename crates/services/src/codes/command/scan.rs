@@ -41,7 +41,7 @@ pub fn record(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &ScanCode) -> Result<Ending
     let facts = looks::facts(tx, ctx.tenant_id, input.batch_id, stored)?.ok_or_else(not_found)?;
     let batch = &facts.batch;
     let condition = condition_of(batch, facts.condition);
-    let before = store::lock(tx, ctx, input.number)?;
+    let before = store::lock(tx, ctx, input.number, input.scan.place.country)?;
     let around = neighbours(batch, input.number);
     let red = store::red_around(tx, ctx.tenant_id, around, input.number)?;
     let (scanned_codes, sessions) = store::counted(tx, ctx.tenant_id, batch.batch_id)?;

@@ -79,6 +79,9 @@ pub struct Batch {
     pub csv_sha256: Option<Vec<u8>>,
     pub recalled_at: Option<Timestamp>,
     pub recall_reason: Option<String>,
+    /// When somebody first got codes of it.
+    pub exported_at: Option<Timestamp>,
+    pub cancelled_at: Option<Timestamp>,
 }
 
 /// How a batch is.
@@ -90,15 +93,18 @@ pub enum BatchStatus {
     Queued,
     Ready,
     Recalled,
+    /// Given back before anybody got a code of it: there are none, and they cost nothing.
+    Cancelled,
 }
 
 impl Batch {
     #[must_use]
     pub fn status(&self) -> BatchStatus {
-        match (self.recalled_at, self.ready_at) {
-            (Some(_), _) => BatchStatus::Recalled,
-            (None, Some(_)) => BatchStatus::Ready,
-            (None, None) => BatchStatus::Queued,
+        match (self.cancelled_at, self.recalled_at, self.ready_at) {
+            (Some(_), _, _) => BatchStatus::Cancelled,
+            (None, Some(_), _) => BatchStatus::Recalled,
+            (None, None, Some(_)) => BatchStatus::Ready,
+            (None, None, None) => BatchStatus::Queued,
         }
     }
 

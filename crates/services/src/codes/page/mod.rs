@@ -76,7 +76,7 @@ pub struct FirstScan {
     /// 1 to 12.
     pub month: u8,
     /// In the language of the page.
-    pub region: Option<String>,
+    pub region: Option<&'static str>,
 }
 
 /// What a page is about.
@@ -212,7 +212,7 @@ fn details(page: &mut Page, view: &View<'_>, words: &Words) {
 fn first_check(view: &View<'_>, words: &Words) -> String {
     let Some(first) = &view.first_scan else { return words.never_checked.to_owned() };
     let month = words.months.get(usize::from(first.month).wrapping_sub(1)).copied().unwrap_or_default();
-    let region = first.region.as_ref().map_or(String::new(), |region| format!(", {region}"));
+    let region = first.region.map_or(String::new(), |region| format!(", {region}"));
     format!("{} {month} {}{region}", words.first_check, first.year)
 }
 

@@ -18,7 +18,7 @@ fn view(verdict: Verdict) -> View<'static> {
         serial: Some("EXP24-000001"),
         text: Some("<script>alert('x')</script>"),
         image: None,
-        first_scan: Some(FirstScan { year: 2026, month: 5, region: Some("Kenya".to_owned()) }),
+        first_scan: Some(FirstScan { year: 2026, month: 5, region: Some("Kenya") }),
         scan_path: "/v/13MKARCQ3FZNKGKVZ22V/scan",
         risk_level: "green",
         is_recorded: false,

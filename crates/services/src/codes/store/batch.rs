@@ -11,17 +11,20 @@ const TAKE_SERIALS: &str = "INSERT INTO codes_serial (tenant_id, environment, pr
 const TAKE_CODES: &str = "UPDATE codes_next SET next_code = next_code + ?2 WHERE environment = ?1 AND next_code + ?2 <= ?3 \
     RETURNING next_code";
 const INSERT: &str = "INSERT INTO codes_batch (tenant_id, batch_id, product_id, environment, first_code, quantity, epoch, prefix, \
-    first_number, address, expected_region, sell_by_at_us, charged, created_at_us, ready_at_us) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    first_number, address, expected_region, sell_by_at_us, charged, created_at_us, ready_at_us, exported_at_us) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const INSERT_RANGE: &str = "INSERT INTO codes_range (first_code, tenant_id, batch_id) VALUES (?1, ?2, ?3)";
 const FIND: &str = "SELECT tenant_id, batch_id, product_id, environment, first_code, quantity, epoch, prefix, first_number, address, \
-    expected_region, sell_by_at_us, rules, charged, created_at_us, ready_at_us, csv_sha256, recalled_at_us, recall_reason \
+    expected_region, sell_by_at_us, rules, charged, created_at_us, ready_at_us, csv_sha256, recalled_at_us, recall_reason, \
+    exported_at_us, cancelled_at_us \
     FROM codes_batch WHERE tenant_id = ?1 AND batch_id = ?2 AND environment = ?3";
 const LOCK: &str = "SELECT tenant_id, batch_id, product_id, environment, first_code, quantity, epoch, prefix, first_number, address, \
-    expected_region, sell_by_at_us, rules, charged, created_at_us, ready_at_us, csv_sha256, recalled_at_us, recall_reason \
+    expected_region, sell_by_at_us, rules, charged, created_at_us, ready_at_us, csv_sha256, recalled_at_us, recall_reason, \
+    exported_at_us, cancelled_at_us \
     FROM codes_batch WHERE tenant_id = ?1 AND batch_id = ?2 AND environment = ?3 FOR UPDATE";
 const LIST: &str = "SELECT tenant_id, batch_id, product_id, environment, first_code, quantity, epoch, prefix, first_number, address, \
-    expected_region, sell_by_at_us, rules, charged, created_at_us, ready_at_us, csv_sha256, recalled_at_us, recall_reason \
+    expected_region, sell_by_at_us, rules, charged, created_at_us, ready_at_us, csv_sha256, recalled_at_us, recall_reason, \
+    exported_at_us, cancelled_at_us \
     FROM codes_batch WHERE tenant_id = ?1 AND environment = ?2 AND batch_id < ?3 AND (?4 = '' OR product_id = ?4) \
     ORDER BY batch_id DESC LIMIT ?5";
 /// Batches whose serial numbers reach into a range; those of a prefix follow one another without a gap.
@@ -31,9 +34,14 @@ const WITH_SERIALS: &str = "SELECT batch_id, first_code, quantity, first_number 
 const SET_RECALL: &str =
     "UPDATE codes_batch SET recalled_at_us = ?3, recall_reason = ?4 WHERE tenant_id = ?1 AND batch_id = ?2";
 const SET_RULES: &str = "UPDATE codes_batch SET rules = ?3 WHERE tenant_id = ?1 AND batch_id = ?2";
-const SET_READY: &str = "UPDATE codes_batch SET ready_at_us = ?3, csv_sha256 = ?4 WHERE tenant_id = ?1 AND batch_id = ?2 AND ready_at_us IS NULL";
+const SET_READY: &str = "UPDATE codes_batch SET ready_at_us = ?3, csv_sha256 = ?4 WHERE tenant_id = ?1 AND batch_id = ?2 AND ready_at_us IS NULL \
+    AND cancelled_at_us IS NULL";
+const SET_EXPORTED: &str = "UPDATE codes_batch SET exported_at_us = ?3 WHERE tenant_id = ?1 AND batch_id = ?2 AND exported_at_us IS NULL \
+    AND cancelled_at_us IS NULL";
+const SET_CANCELLED: &str =
+    "UPDATE codes_batch SET cancelled_at_us = ?3 WHERE tenant_id = ?1 AND batch_id = ?2";
 const MINTED: &str = "SELECT CAST(COALESCE(SUM(quantity), 0) AS BIGINT) AS codes FROM codes_batch \
-    WHERE tenant_id = ?1 AND environment = ?2 AND batch_id >= ?3";
+    WHERE tenant_id = ?1 AND environment = ?2 AND batch_id >= ?3 AND cancelled_at_us IS NULL";
 const CLOSED: &str = "SELECT closed_at_code FROM codes_epoch WHERE epoch = ?1 AND environment = ?2";
 
 pub(super) const STATEMENTS: &[&str] = &[
@@ -48,6 +56,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     SET_RECALL,
     SET_RULES,
     SET_READY,
+    SET_EXPORTED,
+    SET_CANCELLED,
     MINTED,
     CLOSED,
 ];
@@ -93,7 +103,8 @@ pub(in crate::codes) fn insert(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), Fau
             batch.sell_by_at,
             batch.charged,
             batch.created_at,
-            batch.ready_at
+            batch.ready_at,
+            batch.exported_at
         ],
     )?;
     tx.exec(INSERT_RANGE, args![batch.first.stored(), batch.tenant_id, batch.batch_id])?;
@@ -184,7 +195,23 @@ pub(in crate::codes) fn set_ready(
     Ok(tx.exec(SET_READY, args![ctx.tenant_id, batch_id, ctx.now, csv_sha256])? == 1)
 }
 
-/// How many codes were minted since a moment.
+/// Notes that somebody got codes of a batch, if nobody had, and it is not cancelled.
+pub(in crate::codes) fn set_exported(
+    tx: &mut Tx<'_>,
+    tenant_id: TenantId,
+    batch_id: BatchId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    tx.exec(SET_EXPORTED, args![tenant_id, batch_id, now])?;
+    Ok(())
+}
+
+pub(in crate::codes) fn set_cancelled(tx: &mut Tx<'_>, ctx: &Ctx, batch_id: BatchId) -> Result<(), Fault> {
+    tx.exec(SET_CANCELLED, args![ctx.tenant_id, batch_id, ctx.now])?;
+    Ok(())
+}
+
+/// How many codes were minted since a moment, without those that were cancelled.
 pub(in crate::codes) fn minted_since(
     tx: &mut Tx<'_>,
     tenant_id: TenantId,
@@ -229,5 +256,7 @@ pub(super) fn batch(row: &Row<'_>) -> Result<Batch, db::Error> {
         csv_sha256: row.opt_bytes("csv_sha256")?,
         recalled_at: row.opt_timestamp("recalled_at_us")?,
         recall_reason: row.opt_text("recall_reason")?,
+        exported_at: row.opt_timestamp("exported_at_us")?,
+        cancelled_at: row.opt_timestamp("cancelled_at_us")?,
     })
 }

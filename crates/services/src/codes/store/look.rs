@@ -13,8 +13,8 @@ const OWNER: &str =
     "SELECT tenant_id, batch_id FROM codes_range WHERE first_code <= ?1 ORDER BY first_code DESC LIMIT 1";
 const FACTS: &str = "SELECT b.tenant_id, b.batch_id, b.product_id, b.environment, b.first_code, b.quantity, b.epoch, b.prefix, \
     b.first_number, b.address, b.expected_region, b.sell_by_at_us, b.rules, b.charged, b.created_at_us, b.ready_at_us, b.csv_sha256, \
-    b.recalled_at_us, b.recall_reason, p.name AS product, p.gtin, p.regions, t.name AS org, e.closed_at_code, c.status, \
-    s.band, s.scans, s.first_at_us \
+    b.recalled_at_us, b.recall_reason, b.exported_at_us, b.cancelled_at_us, p.name AS product, p.gtin, p.regions, t.name AS org, e.closed_at_code, c.status, \
+    s.band, s.scans, s.first_at_us, s.first_country \
     FROM codes_batch AS b JOIN codes_product AS p ON p.tenant_id = b.tenant_id AND p.product_id = b.product_id \
     AND p.environment = b.environment \
     JOIN tenant AS t ON t.tenant_id = b.tenant_id \
@@ -47,6 +47,7 @@ pub(in crate::codes) struct Scanned {
     pub(in crate::codes) band: Band,
     pub(in crate::codes) scans: i64,
     pub(in crate::codes) first_at: Timestamp,
+    pub(in crate::codes) first_country: Option<Country>,
 }
 
 /// Whose the range is that a number is or comes after. Nobody has to own the number itself.
@@ -67,6 +68,7 @@ pub(in crate::codes) fn facts(
                 band: Band::from_stored(band).ok_or_else(|| db::Error::corrupt("an unknown band"))?,
                 scans: row.int("scans")?,
                 first_at: row.timestamp("first_at_us")?,
+                first_country: row.opt_str_ref("first_country")?.and_then(Country::parse),
             }),
         };
         let condition = match row.opt_str_ref("status")? {

@@ -3,12 +3,13 @@ use base::id::{BatchId, TenantId};
 use db::{Row, Tx, args};
 use kernel::Ctx;
 
+use crate::codes::country::Country;
 use crate::codes::model::CodeNumber;
 use crate::codes::risk::{Band, Known, Reasons, Trail};
 
 /// The row that a code gets with its first scan, so that there is one to lock.
-const OPEN: &str = "INSERT INTO codes_state (tenant_id, code, band, reasons, scans, sessions, first_at_us, trail) \
-    VALUES (?1, ?2, 0, 0, 0, 0, ?3, ?4) ON CONFLICT (tenant_id, code) DO NOTHING";
+const OPEN: &str = "INSERT INTO codes_state (tenant_id, code, band, reasons, scans, sessions, first_at_us, first_country, trail) \
+    VALUES (?1, ?2, 0, 0, 0, 0, ?3, ?4, ?5) ON CONFLICT (tenant_id, code) DO NOTHING";
 const LOCK: &str = "SELECT band, reasons, scans, sessions, trail FROM codes_state WHERE tenant_id = ?1 AND code = ?2 FOR UPDATE";
 const SAVE: &str = "UPDATE codes_state SET band = ?3, reasons = ?4, scans = ?5, sessions = ?6, trail = ?7 WHERE tenant_id = ?1 AND code = ?2";
 const CLEAR: &str = "UPDATE codes_state SET band = 0, reasons = 0, trail = ?4 WHERE tenant_id = ?1 AND code >= ?2 AND code <= ?3 AND band > 0";
@@ -25,10 +26,15 @@ const COUNTED: &str =
 pub(super) const STATEMENTS: &[&str] = &[OPEN, LOCK, SAVE, CLEAR, RED_AROUND, AT_RISK, COUNT_IN, COUNTED];
 
 /// What is known of a code, which nobody else scans until the transaction ends. A code that was never scanned was
-/// scanned first now.
-pub(in crate::codes) fn lock(tx: &mut Tx<'_>, ctx: &Ctx, code: CodeNumber) -> Result<Known, Fault> {
+/// scanned first now, in `country`.
+pub(in crate::codes) fn lock(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    code: CodeNumber,
+    country: Option<Country>,
+) -> Result<Known, Fault> {
     let empty = Trail::default().to_bytes();
-    tx.exec(OPEN, args![ctx.tenant_id, code.stored(), ctx.now, empty])?;
+    tx.exec(OPEN, args![ctx.tenant_id, code.stored(), ctx.now, country.map(Country::code), empty])?;
     Ok(tx.one(LOCK, args![ctx.tenant_id, code.stored()], known)?)
 }
 
