@@ -4,9 +4,11 @@ use base::Fault;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// A request as the command line thinks of it.
 #[derive(Clone, Debug)]
@@ -89,22 +91,66 @@ impl Answer {
         let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
         Ok(Self { status, text, body })
     }
+
+    /// Reads a file to its end, piece by piece; an answer that is no file is read whole and given back.
+    ///
+    /// # Errors
+    /// A connection that broke; what `sink` says.
+    pub async fn download<B>(response: http::Response<B>, sink: Sink<'_>) -> Result<Option<Self>, Fault>
+    where
+        B: http_body_util::BodyExt<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if response.status() != StatusCode::OK {
+            return Self::read(response).await.map(Some);
+        }
+        let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let length = length.and_then(|length| length.parse().ok()).unwrap_or_default();
+        let mut body = response.into_body();
+        while let Some(frame) = body.frame().await {
+            if let Ok(piece) = frame.map_err(lost)?.into_data() {
+                sink(&piece, length)?;
+            }
+        }
+        Ok(None)
+    }
 }
+
+/// Takes a piece of a file, and is told the length of the whole in bytes.
+pub type Sink<'a> = &'a mut dyn FnMut(&[u8], u64) -> Result<(), Fault>;
 
 /// Sends one request to `authority` (`host:port`) over plain HTTP.
 ///
 /// # Errors
 /// A server that is not there or went away.
 pub async fn send(authority: &str, ask: Ask) -> Result<Answer, Fault> {
+    let (response, connection) = respond(authority, ask).await?;
+    let answer = Answer::read(response).await;
+    connection.abort();
+    answer
+}
+
+/// The same for a file: see [`Answer::download`].
+///
+/// # Errors
+/// As [`send`]; what `sink` says.
+pub async fn download(authority: &str, ask: Ask, sink: Sink<'_>) -> Result<Option<Answer>, Fault> {
+    let (response, connection) = respond(authority, ask).await?;
+    let answer = Answer::download(response, sink).await;
+    connection.abort();
+    answer
+}
+
+type Connection = JoinHandle<hyper::Result<()>>;
+
+async fn respond(authority: &str, ask: Ask) -> Result<(http::Response<Incoming>, Connection), Fault> {
     let request = ask.into_request(authority)?;
     let stream = TcpStream::connect(authority).await.map_err(lost)?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     let connection = tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(lost)?;
-    let answer = Answer::read(response).await;
-    connection.abort();
-    answer
+    Ok((response, connection))
 }
 
 fn lost(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {

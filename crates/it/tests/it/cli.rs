@@ -2,6 +2,7 @@
 
 mod audit;
 mod citizen;
+mod codes;
 mod effects;
 mod install;
 mod quota;

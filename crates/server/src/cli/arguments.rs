@@ -118,7 +118,7 @@ macro_rules! prefixed {
 
 prefixed! {
     TenantId "tenant", KeyId "key", AccountId "account", TokenId "token", EndpointId "webhook",
-    DeliveryId "webhook",
+    DeliveryId "webhook", BatchId "codes",
 }
 
 /// An id of any kind: the server knows which one it must be.

@@ -78,6 +78,23 @@ impl Connection {
         }
     }
 
+    /// Fetches a file, however long it is: `sink` gets each piece, and the length of the whole. An answer that is no file
+    /// is given back.
+    ///
+    /// # Errors
+    /// A server that went away; what `sink` says.
+    pub(super) async fn download(&self, ask: Ask, sink: client::Sink<'_>) -> Result<Option<Answer>, Fault> {
+        match self {
+            Self::Running { address, token } => {
+                client::download(address, Ask { token: token.clone(), ..ask }, sink).await
+            }
+            Self::Direct { edge, token, .. } => {
+                let request = Ask { token: token.clone(), ..ask }.into_request("localhost")?;
+                Answer::download(edge.respond(request.map(Body::new), None).await, sink).await
+            }
+        }
+    }
+
     /// Whether a server is at the other end, which others use too.
     pub(super) const fn is_shared(&self) -> bool {
         matches!(self, Self::Running { .. })

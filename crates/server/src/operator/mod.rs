@@ -5,6 +5,7 @@
 
 mod audit;
 mod citizen;
+mod codes;
 mod guard;
 mod keys;
 mod ledger;
@@ -35,7 +36,7 @@ const ABOUT: About = About {
 };
 
 /// The commands that no service has, for the generated list.
-pub const COMMANDS: &[&Command] = &[&seed::SEED, &system::ACTIVATE_PEPPER, &audit::BEGIN_LOG];
+pub const COMMANDS: &[&Command] = &[&seed::SEED, &system::ACTIVATE_SECRET, &audit::BEGIN_LOG];
 
 /// Routes, document and dialect of the operator's listener.
 pub fn api(app: App) -> Api {
@@ -84,6 +85,12 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(citizen::list)))
         .routes(guarded(routes!(citizen::get)))
         .routes(guarded(routes!(citizen::erase)))
+        .routes(guarded(routes!(codes::list)))
+        .routes(guarded(routes!(codes::get)))
+        .routes(guarded(routes!(codes::download)))
+        .routes(guarded(routes!(codes::look)))
+        .routes(guarded(routes!(codes::epochs)))
+        .routes(guarded(routes!(codes::close_epoch)))
         .routes(guarded(routes!(seed::seed)))
         .routes(guarded(routes!(ledger::check)))
         .routes(guarded(routes!(ledger::summary)))
@@ -91,7 +98,7 @@ pub fn described(guarded: impl Fn(Handlers<App>) -> Handlers<App>) -> Api<App> {
         .routes(guarded(routes!(usage::rebuild)))
         .routes(guarded(routes!(system::doctor)))
         .routes(guarded(routes!(system::migrations)))
-        .routes(guarded(routes!(system::activate_pepper)))
+        .routes(guarded(routes!(system::activate_secret)))
         .describe(|document| {
             let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
             let components = document.components.get_or_insert_default();

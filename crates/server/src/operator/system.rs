@@ -4,20 +4,57 @@ use base::{Environment, Fault, Service};
 use db::Tx;
 use http::StatusCode;
 use kernel::spine::{Audit, Idempotent, Price, Scope};
-use kernel::{Command, Ctx, Ending, tenancy};
+use kernel::{Command, Ctx, Ending, Secrets, tenancy};
 use serde_json::json;
+use services::codes::command::mint::CODE_SECRET;
+use web::json::{Document, both};
 use web::problem::Problem;
 use web::{Failure, Json, reply};
 
+use super::codes;
 use super::guard::{Operator, Target};
 use crate::app::App;
 
 /// Beyond it, leases and expiries of two nodes would disagree.
 const CLOCK_SKEW_MAX_US: i64 = 1_000_000;
 
-const PEPPER: &str = "pepper";
+/// What the secrets file has versions of that are activated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Pepper,
+    /// Roots of product codes; a version is an epoch.
+    Code,
+}
 
-pub(super) const ACTIVATE_PEPPER: Command = Command {
+impl Kind {
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Pepper, Self::Code].into_iter().find(|kind| kind.name() == name)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::Code => CODE_SECRET,
+        }
+    }
+
+    /// As sentences call it.
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Pepper => "the pepper",
+            Self::Code => "the root of product codes",
+        }
+    }
+
+    fn is_held(self, secrets: &Secrets, version: u32) -> bool {
+        match self {
+            Self::Pepper => secrets.pepper_versions().any(|held| held == version),
+            Self::Code => secrets.code_roots(Environment::Live).any(|(epoch, _)| u32::from(epoch) == version),
+        }
+    }
+}
+
+pub(super) const ACTIVATE_SECRET: Command = Command {
     name: "platform.secret.activate",
     scope: Scope::OperatorOnly,
     price: Price::Free,
@@ -43,10 +80,11 @@ pub(super) async fn doctor(State(app): State<App>, _: Operator) -> Result<Respon
     if !status.writable {
         problems.push("The database is read-only: its disk is full. Free some space.".to_owned());
     }
-    let active = kernel.db.read(|tx| tenancy::active_secret(tx, PEPPER)).await?;
+    let active = kernel.db.read(|tx| tenancy::active_secret(tx, Kind::Pepper.name())).await?;
     if active.is_some_and(|version| version != kernel.secrets.active_pepper()) {
         problems.push("Another version of the pepper was activated. Restart this node.".to_owned());
     }
+    problems.extend(codes::problems(&app).await?);
     let report = json!({
         "ok": problems.is_empty(),
         "engine": kernel.db.engine().name(),
@@ -70,40 +108,58 @@ pub(super) async fn migrations(State(app): State<App>, _: Operator) -> Result<Re
     Ok(reply::json(StatusCode::OK, &json!({ "data": data })))
 }
 
-/// `POST /operator/v1/secrets/activate`: uses a version of the pepper from now on, here and on nodes that start later.
-#[utoipa::path(post, path = "/operator/v1/secrets/activate", security(("operator" = [])), responses((status = 200, description = "`{\"pepperVersion\":…}`"), (status = 409, body = Problem)))]
-pub(super) async fn activate_pepper(
+/// `POST /operator/v1/secrets/activate`: uses a version of the pepper, or with `"kind":"code"` of the root of product codes,
+/// from now on. The pepper is activated here and on nodes that start later, the root everywhere at once.
+#[utoipa::path(post, path = "/operator/v1/secrets/activate", security(("operator" = [])), responses((status = 200, description = "`{\"pepperVersion\":…}` or `{\"codeEpoch\":…}`"), (status = 400, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn activate_secret(
     State(app): State<App>,
     operator: Operator,
     Json(document): Json,
 ) -> Result<Response, Failure> {
-    let version = u32::try_from(document.integer("version", 1..=1_000_000)?).expect("the range was checked");
+    let (version, kind) = both(document.integer("version", 1..=1_000_000), kind(&document))?;
+    let version = u32::try_from(version).expect("the range was checked");
     let kernel = &app.kernel;
-    if !kernel.secrets.pepper_versions().any(|held| held == version) {
+    if !kind.is_held(&kernel.secrets, version) {
         return Err(Fault::conflict(format!(
-            "This server does not hold version {version} of the pepper: it reads its secrets file when it starts. \
-             Add the version with `attestry secrets rotate`, restart the server, then activate it."
+            "This server does not hold version {version} of {}: it reads its secrets file when it starts. Add the version \
+             with `attestry secrets rotate --kind {}`, restart the server, then activate it.",
+            kind.noun(),
+            kind.name()
         ))
         .into());
     }
     let target = Target { tenant_id: tenancy::INSTALLATION, environment: Environment::Live };
     let call = operator.call(target, Service::Platform, "/operator/v1/secrets/activate", &document);
-    let answer = kernel.run(call, &ACTIVATE_PEPPER, version, activate).await?;
-    kernel.secrets.activate_pepper(answer.value)?;
-    Ok(reply::json(StatusCode::OK, &json!({ "pepperVersion": answer.value })))
+    let version = kernel.run(call, &ACTIVATE_SECRET, (kind, version), activate).await?.value;
+    Ok(match kind {
+        Kind::Pepper => {
+            kernel.secrets.activate_pepper(version)?;
+            reply::json(StatusCode::OK, &json!({ "pepperVersion": version }))
+        }
+        Kind::Code => reply::json(StatusCode::OK, &json!({ "codeEpoch": version })),
+    })
+}
+
+fn kind(document: &Document) -> Result<Kind, Fault> {
+    let name = document.optional_string("kind", 0..=usize::MAX)?;
+    Kind::parse(name.unwrap_or("pepper")).ok_or_else(|| Fault::invalid("kind", "must be pepper or code"))
 }
 
 /// The highest activated version is the one in use, so a lower one would be a row without effect.
-fn activate(tx: &mut Tx<'_>, ctx: &mut Ctx, version: &u32) -> Result<Ending<u32>, Fault> {
-    let before = tenancy::active_secret(tx, PEPPER)?;
+fn activate(tx: &mut Tx<'_>, ctx: &mut Ctx, (kind, version): &(Kind, u32)) -> Result<Ending<u32>, Fault> {
+    let before = tenancy::active_secret(tx, kind.name())?;
     if let Some(before) = before.filter(|before| before > version) {
+        let what = match kind {
+            Kind::Pepper => "Older versions still recognise every key that was made with them.",
+            Kind::Code => "Codes that were minted with older versions stay genuine.",
+        };
         return Err(Fault::conflict(format!(
-            "Version {before} of the pepper is in use already, and there is no way back to version {version}. \
-             Older versions still recognise every key that was made with them."
+            "Version {before} of {} is in use already, and there is no way back to version {version}. {what}",
+            kind.noun()
         )));
     }
-    tenancy::activate_secret(tx, PEPPER, *version, ctx.now)?;
-    ctx.target(PEPPER);
+    tenancy::activate_secret(tx, kind.name(), *version, ctx.now)?;
+    ctx.target(kind.name());
     ctx.note(format!("version {version}"));
     ctx.change(format!("{before:?}"), format!("{:?}", Some(version)));
     Ok(Ending::Done(*version))

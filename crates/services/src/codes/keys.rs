@@ -38,6 +38,11 @@ impl TokenKeys {
         self.live.first().expect("the secrets were checked to hold an epoch").0
     }
 
+    /// Every epoch, oldest first: both environments have the same.
+    pub fn epochs(&self) -> impl Iterator<Item = u8> + '_ {
+        self.live.iter().map(|(epoch, _)| *epoch)
+    }
+
     /// # Errors
     /// When this process does not hold that epoch: the secrets file must be distributed first.
     pub fn key(&self, environment: Environment, epoch: u8) -> Result<&Arc<TokenKey>, Fault> {

@@ -98,7 +98,9 @@ impl Codes {
         &self.0.kernel
     }
 
-    fn keys(&self) -> &Arc<TokenKeys> {
+    /// The keys that mint and open tokens.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<TokenKeys> {
         &self.0.keys
     }
 

@@ -86,7 +86,19 @@ fn a_tenants_rows_are_exported_with_a_server_and_without() {
     let export = format!("audit export --tenant {}", server.tenant());
     let with = cli.ok(&export);
     server.terminate().unwrap();
-    assert_eq!(cli.ok(&export), with);
+    // The log may have grown by other rows meanwhile, and with it the proofs.
+    let essence = |export: &str| -> Vec<Value> {
+        let lines = export.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .map(|mut line| {
+                for growing in ["proof", "logs"] {
+                    line.as_object_mut().unwrap().remove(growing);
+                }
+                line
+            })
+            .collect()
+    };
+    assert_eq!(essence(&cli.ok(&export)), essence(&with));
     let file = folder.path().join("mine.jsonl");
     fs::write(&file, with).unwrap();
     assert!(cli.ok(&format!("audit verify {} --key {key}", file.display())).contains("(live)"));

@@ -3,6 +3,7 @@
 mod batches;
 mod cancelling;
 mod consumers;
+mod epochs;
 mod exports;
 mod mint;
 

@@ -5,6 +5,7 @@
 mod account;
 mod audit;
 mod citizen;
+mod codes;
 mod credit;
 mod event;
 mod key;
@@ -45,6 +46,8 @@ pub(super) enum Operate {
     Credit(Noun<credit::Verb>),
     /// Verifications of citizens: list, show, erase
     Citizen(Noun<citizen::Verb>),
+    /// Product codes: list, show, export, epochs, close-epoch
+    Codes(Noun<codes::Verb>),
     /// The registry of citizens: import, status, abort, sample
     Registry(Noun<registry::Verb>),
     /// Where a tenant's events go: create, list, show, update, enable, disable, delete, rotate-secret, test, replay, deliveries
@@ -90,6 +93,7 @@ pub(super) fn run(config: &Config, operate: Operate) -> Result<ExitCode, Fault> 
         Operate::Token(Noun { common, verb }) => call(common, verb.job()?),
         Operate::Credit(Noun { common, verb }) => call(common, verb.job()),
         Operate::Citizen(Noun { common, verb }) => call(common, verb.job()?),
+        Operate::Codes(Noun { common, verb }) => codes::run(config, &common, verb),
         Operate::Registry(Noun { common, verb }) => registry::run(config, &common, verb),
         Operate::Webhook(Noun { common, verb }) => call(common, verb.job()),
         Operate::Event(Noun { common, verb }) => call(common, verb.job()),
@@ -163,5 +167,6 @@ fn list(body: &Value, columns: show::Columns, limit: u32, empty: &str) -> String
     if rows.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
         return table;
     }
-    format!("{table}\n\nThere may be more: go on with --after {}", text(last, "id"))
+    let id = columns.first().map_or("id", |(_, field)| if field.ends_with("Id") { field } else { "id" });
+    format!("{table}\n\nThere may be more: go on with --after {}", text(last, id))
 }

@@ -1,6 +1,7 @@
 use base::Fault;
 use clap::Subcommand;
 use serde_json::json;
+use services::codes::command::mint::CODE_SECRET;
 
 use super::{Job, post};
 use crate::cli::arguments::Common;
@@ -10,12 +11,19 @@ use crate::secrets_file;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Verb {
-    /// Add the next pepper to the secrets file; it is used once it is activated
-    #[command(after_help = "Example:\n  attestry secrets rotate")]
-    Rotate,
-    /// Make new keys with this version of the pepper from now on; keys made before keep working
-    #[command(after_help = "Example:\n  attestry secrets activate 2 --as alice")]
+    /// Add the next version of a secret to the secrets file; it is used once it is activated
+    #[command(after_help = "Examples:\n  attestry secrets rotate\n  attestry secrets rotate --kind code")]
+    Rotate {
+        #[arg(long, value_enum, value_name = "NAME", default_value = "pepper")]
+        kind: Kind,
+    },
+    /// Make new keys, or product codes, with this version from now on; those made before keep working
+    #[command(
+        after_help = "Examples:\n  attestry secrets activate 2 --as alice\n  attestry secrets activate 2 --kind code --as alice"
+    )]
     Activate {
+        #[arg(long, value_enum, value_name = "NAME", default_value = "pepper")]
+        kind: Kind,
         /// The number that `attestry secrets rotate` said
         #[arg(value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         version: u32,
@@ -28,6 +36,45 @@ pub(in crate::cli) enum Verb {
     Path,
 }
 
+/// Secrets that have versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum Kind {
+    /// Of keys and tokens of the API
+    Pepper,
+    /// Of product codes; a version is an epoch
+    Code,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::Code => CODE_SECRET,
+        }
+    }
+
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Pepper => "the pepper",
+            Self::Code => "the root of product codes",
+        }
+    }
+
+    fn activated(self, version: u32) -> String {
+        match self {
+            Self::Pepper => format!(
+                "Version {version} of the pepper makes new keys from now on; keys made before keep working.\n\
+                 With several nodes: restart the others. Until then they make keys with the version before."
+            ),
+            Self::Code => format!(
+                "Epoch {version} mints product codes from now on, on every node; codes minted before stay genuine.\n\
+                 If a key leaked, close its epoch: attestry codes close-epoch {} --environment live",
+                version.saturating_sub(1)
+            ),
+        }
+    }
+}
+
 /// What is left to do.
 pub(super) enum Plan {
     Call(Job),
@@ -38,18 +85,12 @@ impl Verb {
     /// Does what needs no server.
     pub(super) fn plan(self, config: &Config, common: &Common) -> Result<Plan, Fault> {
         match self {
-            Self::Activate { version } => {
-                return Ok(Plan::Call(Job::new(
-                    post("/operator/v1/secrets/activate", [("version", json!(version))]),
-                    move |_| {
-                        format!(
-                            "Version {version} of the pepper makes new keys from now on; keys made before keep working.\n\
-                             With several nodes: restart the others. Until then they make keys with the version before."
-                        )
-                    },
-                )));
+            Self::Activate { kind, version } => {
+                let said = [("version", json!(version)), ("kind", json!(kind.name()))];
+                let ask = post("/operator/v1/secrets/activate", said);
+                return Ok(Plan::Call(Job::new(ask, move |_| kind.activated(version))));
             }
-            Self::Rotate => rotate(config, common)?,
+            Self::Rotate { kind } => rotate(config, common, kind)?,
             Self::OperatorToken => {
                 let file = existing(config)?;
                 let token = kernel::Secrets::from_file(&file)?.operator_token().expose().to_owned();
@@ -65,20 +106,26 @@ impl Verb {
     }
 }
 
-fn rotate(config: &Config, common: &Common) -> Result<(), Fault> {
+fn rotate(config: &Config, common: &Common, kind: Kind) -> Result<(), Fault> {
     let path = place(config)?;
     let mut file = existing(config)?;
-    let version = file.add_pepper(&kernel::Random::system())?;
+    let random = kernel::Random::system();
+    let version = match kind {
+        Kind::Pepper => file.add_pepper(&random)?,
+        Kind::Code => file.add_code(&random)?,
+    };
     secrets_file::write(&config.data, &file)?;
     if common.json {
         print(&json!({ "path": path, "version": version }).to_string());
         return Ok(());
     }
     print(&format!(
-        "Version {version} of the pepper is in {path}, and not in use yet.\n\n\
+        "Version {version} of {} is in {path}, and not in use yet.\n\n\
          1. Back the file up, apart from the database.\n\
          2. Copy it to every node and restart each: a server reads it when it starts.\n\
-         3. attestry secrets activate {version}"
+         3. attestry secrets activate {version} --kind {}",
+        kind.noun(),
+        kind.name()
     ));
     Ok(())
 }

@@ -7,13 +7,12 @@ use db::Tx;
 use kernel::ledger::{self, wallet_id};
 use kernel::settings::{self, Setting};
 use kernel::spine::unit_price;
-use kernel::{Ctx, Ending, jobs, tenancy};
+use kernel::{Ctx, Ending, jobs};
 use serde::{Deserialize, Serialize};
 
-use super::{MINT, product, ready};
-use crate::codes::keys::TokenKeys;
+use super::{MINT, epoch, product, ready};
 use crate::codes::model::{Batch, Mint, Product, ProductStatus, RunFacts};
-use crate::codes::store::{batch as store, product as products};
+use crate::codes::store::{batch as store, epoch as epochs, product as products};
 
 /// Up to how many codes are answered at once.
 pub const INLINE_QUANTITY_MAX: Setting = Setting {
@@ -39,8 +38,10 @@ pub fn mint(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Mint) -> Result<Ending<Minte
         .ok_or_else(product::not_found)?;
     ensure_active(&product)?;
     let charged = afford(tx, ctx, input.quantity)?;
-    let epoch = epoch_in_use(tx, ctx, &input.keys)?;
+    let epoch = epoch::in_use(tx, &input.keys)?;
+    input.keys.key(ctx.environment, epoch)?;
     let batch = take(tx, ctx, input, &product, (epoch, charged))?;
+    ensure_open(tx, ctx, epoch)?;
     store::insert(tx, &batch)?;
     if batch.ready_at.is_none() {
         jobs::enqueue(tx, ctx, ready::JOB, &ready::payload(&batch), ctx.now)?;
@@ -76,19 +77,15 @@ fn afford(tx: &mut Tx<'_>, ctx: &mut Ctx, quantity: i64) -> Result<i64, Fault> {
     ))
 }
 
-fn epoch_in_use(tx: &mut Tx<'_>, ctx: &Ctx, keys: &TokenKeys) -> Result<u8, Fault> {
-    let epoch = match tenancy::active_secret(tx, CODE_SECRET)? {
-        Some(version) => u8::try_from(version).map_err(Fault::internal)?,
-        None => keys.first_epoch(),
-    };
-    keys.key(ctx.environment, epoch)?;
-    if store::closed_at(tx, ctx.environment, epoch)?.is_some() {
+/// Asked behind the lock of the next number, so that an epoch that is being closed mints nothing after it.
+fn ensure_open(tx: &mut Tx<'_>, ctx: &Ctx, epoch: u8) -> Result<(), Fault> {
+    if epochs::closed_at(tx, ctx.environment, epoch)?.is_some() {
         return Err(Fault::unavailable(
             "Minting is paused: the key in use was closed, and the operator has not activated the next one yet. \
              Nothing was charged. Please retry later.",
         ));
     }
-    Ok(epoch)
+    Ok(())
 }
 
 /// Takes what nobody else may get, the numbers of codes last, because all mints of the platform wait for them.

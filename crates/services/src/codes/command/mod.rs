@@ -1,6 +1,7 @@
 //! The rules of the service.
 
 pub mod batch;
+pub mod epoch;
 pub mod look;
 pub mod mint;
 pub mod product;
@@ -78,6 +79,15 @@ pub const SCAN: Command = Command {
     idempotent: Idempotent::No,
 };
 
+/// No key of a tenant reaches what belongs to the installation.
+pub const CLOSE_EPOCH: Command = Command {
+    name: "codes.epoch.close",
+    scope: Scope::OperatorOnly,
+    price: Price::Free,
+    audit: Audit::Always,
+    idempotent: Idempotent::No,
+};
+
 /// Every command of the service, for the generated list.
 pub const COMMANDS: &[&Command] =
-    &[&MINT, &READY, &CHANGE_BATCH, &SET_STATUS, &CREATE_PRODUCT, &CHANGE_PRODUCT, &SCAN];
+    &[&MINT, &READY, &CHANGE_BATCH, &SET_STATUS, &CREATE_PRODUCT, &CHANGE_PRODUCT, &SCAN, &CLOSE_EPOCH];

@@ -42,7 +42,6 @@ const SET_CANCELLED: &str =
     "UPDATE codes_batch SET cancelled_at_us = ?3 WHERE tenant_id = ?1 AND batch_id = ?2";
 const MINTED: &str = "SELECT CAST(COALESCE(SUM(quantity), 0) AS BIGINT) AS codes FROM codes_batch \
     WHERE tenant_id = ?1 AND environment = ?2 AND batch_id >= ?3 AND cancelled_at_us IS NULL";
-const CLOSED: &str = "SELECT closed_at_code FROM codes_epoch WHERE epoch = ?1 AND environment = ?2";
 
 pub(super) const STATEMENTS: &[&str] = &[
     TAKE_SERIALS,
@@ -59,7 +58,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     SET_EXPORTED,
     SET_CANCELLED,
     MINTED,
-    CLOSED,
 ];
 
 /// The first of so many serial numbers that nobody else gets.
@@ -219,15 +217,6 @@ pub(in crate::codes) fn minted_since(
     since: Timestamp,
 ) -> Result<i64, Fault> {
     Ok(tx.one(MINTED, args![tenant_id, environment, BatchId::new(since, 0)], |row| row.int("codes"))?)
-}
-
-/// From which number on the tokens of an epoch are refused, if any are.
-pub(in crate::codes) fn closed_at(
-    tx: &mut Tx<'_>,
-    environment: Environment,
-    epoch: u8,
-) -> Result<Option<i64>, Fault> {
-    Ok(tx.opt(CLOSED, args![i64::from(epoch), environment], |row| row.int("closed_at_code"))?)
 }
 
 fn number(row: &Row<'_>, column: &str, offset: i64) -> Result<CodeNumber, db::Error> {
