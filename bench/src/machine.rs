@@ -87,6 +87,11 @@ pub(crate) fn cpu_seconds_of_family(pid: u32) -> Result<f64> {
     Ok(sum)
 }
 
+/// From now on the highest memory of a process is that since now.
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
 /// Resident memory in MB (10^6 bytes): now, and at its highest.
 pub(crate) fn memory_mb(pid: u32) -> Result<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;

@@ -9,6 +9,7 @@
 mod answer;
 mod audit;
 mod bulk;
+mod codes;
 mod load;
 mod machine;
 mod quota;
@@ -38,6 +39,8 @@ enum Bench {
     Registry(registry::Options),
     /// The audit log: what sealing costs quota, and a long log sealed and proven in bounded memory.
     Audit(audit::Options),
+    /// Product codes: minting, exporting, verifying, and what the database keeps.
+    Codes(codes::Options),
     /// Webhooks: how fast they leave, and whether an endpoint that hangs makes the others wait.
     Webhooks(webhooks::Options),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Bench::Bulk(options) => bulk::run(&options).map(|report| report.to_string()),
         Bench::Registry(options) => registry::run(&options).map(|report| report.to_string()),
         Bench::Audit(options) => audit::run(&options).map(|report| report.to_string()),
+        Bench::Codes(options) => codes::run(&options).map(|report| report.to_string()),
         Bench::Webhooks(options) => webhooks::run(&options).map(|report| report.to_string()),
     };
     match report {

@@ -99,11 +99,17 @@ pub(crate) struct Queue {
 struct State {
     tasks: VecDeque<Task>,
     closed: bool,
+    /// Threads that wait for work.
+    idle: usize,
+    /// One of them was woken and has not looked yet: it will find what comes meanwhile, and wakes the next one if it
+    /// leaves some. Waking a thread costs more than most tasks.
+    waking: bool,
 }
 
 impl Queue {
     pub(crate) fn new(length_max: usize) -> Self {
-        let state = State { tasks: VecDeque::with_capacity(length_max.min(1024)), closed: false };
+        let tasks = VecDeque::with_capacity(length_max.min(1024));
+        let state = State { tasks, closed: false, idle: 0, waking: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), closing: Condvar::new(), length_max }
     }
 
@@ -118,14 +124,16 @@ impl Queue {
             return Err(Error::QueueFull);
         }
         state.tasks.push_back(task);
-        drop(state);
-        self.changed.notify_one();
+        self.pass_on(state);
         Ok(())
     }
 
     /// Waits for a task. `None` when closed and empty.
     pub(crate) fn pop(&self) -> Option<Task> {
-        self.wait_for_work().tasks.pop_front()
+        let mut state = self.wait_for_work();
+        let task = state.tasks.pop_front();
+        self.pass_on(state);
+        task
     }
 
     /// Waits for a task, then takes all that are there, at most `count_max`. `false` when closed and empty.
@@ -133,17 +141,35 @@ impl Queue {
         let mut state = self.wait_for_work();
         let count = state.tasks.len().min(count_max);
         into.extend(state.tasks.drain(..count));
+        self.pass_on(state);
+        count > 0
+    }
+
+    /// The same for one of `threads` that share the work: takes no more than its share, so that the others need not wait
+    /// for it.
+    pub(crate) fn drain_share(&self, into: &mut Vec<Task>, count_max: usize, threads: usize) -> bool {
+        let mut state = self.wait_for_work();
+        let count = state.tasks.len().div_ceil(threads.max(1)).min(count_max);
+        into.extend(state.tasks.drain(..count));
+        self.pass_on(state);
         count > 0
     }
 
     /// Waits for a task for `patience` at most.
     pub(crate) fn pop_within(&self, patience: Duration) -> Next {
-        let waiting = |state: &mut State| state.tasks.is_empty() && !state.closed;
-        let wait = self.changed.wait_timeout_while(self.lock(), patience, waiting);
-        let (mut state, _) = wait.unwrap_or_else(PoisonError::into_inner);
-        match state.tasks.pop_front() {
+        let mut state = self.lock();
+        if state.is_waiting() {
+            state.idle += 1;
+            let wait = self.changed.wait_timeout_while(state, patience, |state| state.is_waiting());
+            state = wait.unwrap_or_else(PoisonError::into_inner).0;
+            state.wake();
+        }
+        let task = state.tasks.pop_front();
+        let is_closed = state.closed;
+        self.pass_on(state);
+        match task {
             Some(task) => Next::Task(task),
-            None if state.closed => Next::Closed,
+            None if is_closed => Next::Closed,
             None => Next::Idle,
         }
     }
@@ -166,8 +192,22 @@ impl Queue {
     }
 
     fn wait_for_work(&self) -> MutexGuard<'_, State> {
-        let wait = self.changed.wait_while(self.lock(), |state| state.tasks.is_empty() && !state.closed);
-        wait.unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.lock();
+        while state.is_waiting() {
+            state.idle += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.wake();
+        }
+        state
+    }
+
+    /// Wakes a thread for what is left, unless one is on its way.
+    fn pass_on(&self, mut state: MutexGuard<'_, State>) {
+        if !state.tasks.is_empty() && state.idle > 0 && !state.waking {
+            state.waking = true;
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -175,9 +215,75 @@ impl Queue {
     }
 }
 
+impl State {
+    fn is_waiting(&self) -> bool {
+        self.tasks.is_empty() && !self.closed
+    }
+
+    /// A thread waits no more. Whether it was the one that was woken does not matter: it looks now.
+    fn wake(&mut self) {
+        self.idle -= 1;
+        self.waking = false;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    #[test]
+    fn a_share_leaves_work_for_the_other_threads() {
+        let queue = Queue::new(9);
+        for _ in 0..9 {
+            queue.push(task(Mode::Read, |_| Ok(())).0).unwrap();
+        }
+        let mut taken = Vec::new();
+        let counts = [(); 5].map(|()| {
+            assert!(queue.drain_share(&mut taken, 3, 3));
+            taken.len()
+        });
+        assert_eq!(counts, [3, 5, 7, 8, 9]);
+    }
+
+    #[test]
+    fn every_task_is_taken_by_somebody_however_many_push_and_wait() {
+        const PUSHERS: usize = 4;
+        const TASKS: usize = 2000;
+        let (queue, taken) = (Queue::new(PUSHERS * TASKS), AtomicUsize::new(0));
+        let count = |tasks: usize| taken.fetch_add(tasks, Ordering::SeqCst);
+        let pop = || {
+            while queue.pop().is_some() {
+                count(1);
+            }
+        };
+        let pop_within = || loop {
+            match queue.pop_within(Duration::from_micros(20)) {
+                Next::Task(_) => count(1),
+                Next::Idle => 0,
+                Next::Closed => break,
+            };
+        };
+        let drain = || {
+            let mut tasks = Vec::new();
+            while queue.drain_share(&mut tasks, 16, 4) {
+                count(tasks.drain(..).count());
+            }
+        };
+        let push = || (0..TASKS).for_each(|_| queue.push(task(Mode::Read, |_| Ok(())).0).unwrap());
+        std::thread::scope(|scope| {
+            scope.spawn(pop);
+            scope.spawn(pop_within);
+            scope.spawn(drain);
+            scope.spawn(drain);
+            for pusher in [(); PUSHERS].map(|()| scope.spawn(push)) {
+                pusher.join().unwrap();
+            }
+            queue.close();
+        });
+        assert_eq!(taken.load(Ordering::SeqCst), PUSHERS * TASKS);
+    }
 
     #[test]
     fn a_full_queue_refuses_and_a_closed_one_gives_out_what_it_holds() {

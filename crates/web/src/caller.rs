@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use base::{Code, Fault, KeyKind, Secret, Service};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use kernel::keys::{self, Key};
+use kernel::keys::{self, Key, Presented};
 use kernel::limits::Standing;
 use kernel::spine::{Call, ensure_held};
 use kernel::{Actor, Kernel, idempotency, tenancy};
@@ -68,13 +68,14 @@ impl Guard {
         (schemas, paths, handlers.route_layer(from_fn_with_state((self.clone(), scopes), admit)))
     }
 
-    async fn authenticate(&self, text: &str) -> Result<Key, Fault> {
-        let key = keys::authenticate(&self.kernel, text, None).await?;
+    async fn authenticate(&self, text: &str) -> Result<Presented, Fault> {
+        let presented = keys::authenticate(&self.kernel, text, None).await?;
+        let key = &presented.key;
         if key.service != self.service || !self.kinds.contains(&key.kind) {
             return Err(keys::invalid());
         }
-        keys::ensure_live(&key, self.kernel.clock.now())?;
-        Ok(key)
+        keys::ensure_live(key, self.kernel.clock.now())?;
+        Ok(presented)
     }
 
     fn limit(&self, key: &Key) -> Option<Standing> {
@@ -193,14 +194,14 @@ async fn admit(
         Ok(text) => guard.authenticate(text).await,
         Err(fault) => Err(fault),
     };
-    let key = match authenticated {
-        Ok(key) => key,
+    let Presented { key, tenant } = match authenticated {
+        Ok(presented) => presented,
         Err(fault) => return Failure::from(fault).into_response(),
     };
     let standing = guard.limit(&key);
     let admitted = match standing.filter(|standing| standing.is_refused) {
         Some(refused) => Err(too_many(refused)),
-        None => match caller_of(&guard, &scopes, &key, &parts).await {
+        None => match caller_of(&guard, &scopes, (&key, tenant), &parts).await {
             Err(refusal) => {
                 tell(&guard, &key, &parts, &refusal).await;
                 Err(refusal)
@@ -236,10 +237,14 @@ async fn tell(guard: &Guard, key: &Key, parts: &Parts, refusal: &Fault) {
     guard.kernel.tell_refusal(key, meta.request_id, &place, refusal).await;
 }
 
-async fn caller_of(guard: &Guard, scopes: &Scopes, key: &Key, parts: &Parts) -> Result<Caller, Fault> {
+async fn caller_of(
+    guard: &Guard,
+    scopes: &Scopes,
+    (key, tenant): (&Key, Option<tenancy::Status>),
+    parts: &Parts,
+) -> Result<Caller, Fault> {
     let kernel = &guard.kernel;
-    let tenant_id = key.tenant_id;
-    kernel.db.read(move |tx| tenancy::ensure_active(tx, tenant_id)).await?;
+    tenancy::ensure_is_active(tenant)?;
     scopes.get(&parts.method).into_iter().flatten().try_for_each(|scope| ensure_held(&key.scopes, scope))?;
     let meta: Option<&RequestMeta> = parts.extensions.get();
     let meta = meta.ok_or_else(|| Fault::internal("the router is served without its edge"))?;
@@ -248,7 +253,7 @@ async fn caller_of(guard: &Guard, scopes: &Scopes, key: &Key, parts: &Parts) -> 
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD);
     Ok(Caller {
         caller: kernel::Caller {
-            tenant_id,
+            tenant_id: key.tenant_id,
             environment: key.environment,
             service: key.service,
             actor: Actor::Key { key_id: key.key_id, lineage_id: key.lineage_id },

@@ -33,6 +33,8 @@ const VERSION_MIN: i32 = 3_051_003;
 const APPLICATION_ID: i64 = 0x4154_5354;
 /// Statements are constants, so all of them fit.
 const STATEMENTS_MAX: usize = 512;
+/// Reads that share a transaction.
+const READS_MAX: usize = 16;
 
 const COMMON_PRAGMAS: &str = "
     PRAGMA busy_timeout = 5000;
@@ -128,7 +130,9 @@ impl Sqlite {
                 connect(file).and_then(|reader| reader.execute_batch(READER_PRAGMAS).map(|()| reader));
             let reader = reader.map_err(|error| cannot_open(file, error))?;
             let (queue, folder) = (Arc::clone(&self.reads), folder.to_owned());
-            threads.push(start(format!("db-reader-{index}"), move || serve_reads(&reader, &queue, &folder))?);
+            threads.push(start(format!("db-reader-{index}"), move || {
+                serve_reads(&reader, &queue, &folder, readers);
+            })?);
         }
         let log = Log::watch(&mut connection).map_err(|error| cannot_open(file, error))?;
         let folding =
@@ -210,26 +214,45 @@ fn run_migrations(connection: &mut Connection, migrations: &'static [Migration])
     transaction.commit().map_err(|error| Error::other(error).into())
 }
 
-fn serve_reads(connection: &Connection, queue: &Queue, folder: &Path) {
-    let changes = Changes::default();
-    while let Some(mut task) = queue.pop() {
-        let instead = read(connection, &changes, &mut task).unwrap_or_else(|error| {
-            if matches!(error, Error::Connection(_)) {
-                folder::stop_unless_full(folder);
-            }
-            Some(error.into())
-        });
-        task.job.answer(instead);
+/// Reads that were asked for together share a transaction: each sees what was committed before it was asked for.
+fn serve_reads(connection: &Connection, queue: &Queue, folder: &Path, readers: usize) {
+    let (changes, mut tasks) = (Changes::default(), Vec::with_capacity(READS_MAX));
+    while queue.drain_share(&mut tasks, READS_MAX, readers) {
+        for mut task in tasks.drain(..) {
+            let is_alone = task.mode == Mode::Snapshot;
+            let instead = begin(connection, is_alone).and_then(|()| read(connection, &changes, &mut task));
+            let instead = instead.unwrap_or_else(|error| {
+                if matches!(error, Error::Connection(_)) {
+                    folder::stop_unless_full(folder);
+                }
+                Some(error.into())
+            });
+            task.job.answer(instead);
+        }
+        if let Err(error) = end(connection) {
+            tracing::error!(%error, "a read transaction cannot be ended");
+        }
     }
 }
 
+/// Begins a transaction unless one is open that will do.
+fn begin(connection: &Connection, is_alone: bool) -> Result<(), Error> {
+    if is_alone {
+        end(connection)?;
+    }
+    if connection.is_autocommit() { exec(connection, "BEGIN", &[]).map(drop) } else { Ok(()) }
+}
+
+fn end(connection: &Connection) -> Result<(), Error> {
+    if connection.is_autocommit() { Ok(()) } else { exec(connection, "ROLLBACK", &[]).map(drop) }
+}
+
 fn read(connection: &Connection, changes: &Changes, task: &mut Task) -> Result<Option<Fault>, Error> {
-    exec(connection, "BEGIN", &[])?;
     let mut tx = Tx::new(Session::Sqlite(connection, changes));
     let wanted = task.job.run(&mut tx);
     let failure = tx.failure();
-    if !connection.is_autocommit() {
-        exec(connection, "ROLLBACK", &[])?;
+    if failure.is_some() {
+        end(connection)?;
     }
     match failure {
         Some(Failure::Lost) => Err(Error::Connection("a statement met an I/O error".into())),

@@ -37,30 +37,44 @@ pub enum Object {
     Token(base::id::TokenId),
 }
 
+/// A key that a caller presented, and its tenant as the same transaction saw it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Presented {
+    pub key: Key,
+    /// `None` when there is no such tenant.
+    pub tenant: Option<tenancy::Status>,
+}
+
 /// Finds the key a caller presented, whatever its state. `pair_secret` is the second half of a pair.
 ///
 /// # Errors
 /// [`Code::CredentialInvalid`] for anything that is no key of ours; a database failure.
-pub async fn authenticate(kernel: &Kernel, text: &str, pair_secret: Option<&str>) -> Result<Key, Fault> {
+pub async fn authenticate(
+    kernel: &Kernel,
+    text: &str,
+    pair_secret: Option<&str>,
+) -> Result<Presented, Fault> {
     let form = KeyText::parse(text).map_err(|_| invalid())?;
     let macs: Vec<Mac> = kernel.secrets.credential_macs(text).collect();
     let pair_macs: Vec<Mac> =
         pair_secret.map(|secret| kernel.secrets.credential_macs(secret).collect()).unwrap_or_default();
-    let key = kernel.db.read(move |tx| find_by_mac(tx, &macs)).await?.ok_or_else(invalid)?;
+    let presented = kernel.db.read(move |tx| find_by_mac(tx, &macs)).await?.ok_or_else(invalid)?;
+    let key = &presented.key;
     let is_itself =
         key.service == form.service && key.kind == form.kind && key.environment == form.environment;
     let is_paired = match &key.pair_mac {
         None => pair_secret.is_none(),
         Some(stored) => pair_macs.iter().any(|mac| is_equal(mac, stored)),
     };
-    if is_itself && is_paired { Ok(key) } else { Err(invalid()) }
+    if is_itself && is_paired { Ok(presented) } else { Err(invalid()) }
 }
 
-fn find_by_mac(tx: &mut Tx<'_>, macs: &[Mac]) -> Result<Option<Key>, Fault> {
-    match find_credential(tx, macs)? {
-        Some(Credential { tenant_id, object: Object::Key(key_id) }) => store::find(tx, tenant_id, key_id),
-        Some(Credential { object: Object::Token(_), .. }) | None => Ok(None),
-    }
+fn find_by_mac(tx: &mut Tx<'_>, macs: &[Mac]) -> Result<Option<Presented>, Fault> {
+    let Some(Credential { tenant_id, object: Object::Key(key_id) }) = find_credential(tx, macs)? else {
+        return Ok(None);
+    };
+    let Some(key) = store::find(tx, tenant_id, key_id)? else { return Ok(None) };
+    Ok(Some(Presented { key, tenant: tenancy::status(tx, tenant_id)? }))
 }
 
 /// The owner of the first of these MACs that is stored.

@@ -176,7 +176,21 @@ pub fn is_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<bool, Fault> {
 /// # Errors
 /// [`Code::TenantInactive`] when the tenant is not active; not found; a database failure.
 pub fn ensure_active(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<(), Fault> {
-    match store::status(tx, tenant_id)? {
+    ensure_is_active(status(tx, tenant_id)?)
+}
+
+/// How a tenant is; `None` when there is none.
+///
+/// # Errors
+/// A database failure.
+pub fn status(tx: &mut Tx<'_>, tenant_id: TenantId) -> Result<Option<Status>, Fault> {
+    store::status(tx, tenant_id)
+}
+
+/// # Errors
+/// [`Code::TenantInactive`]; not found.
+pub fn ensure_is_active(status: Option<Status>) -> Result<(), Fault> {
+    match status {
         Some(Status::Active) => Ok(()),
         Some(Status::Suspended) => Err(inactive()),
         Some(Status::Closed) => Err(Fault::new(Code::TenantInactive, "This account is closed.")),

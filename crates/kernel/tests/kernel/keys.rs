@@ -41,7 +41,7 @@ async fn refused(kernel: &Kernel, text: &str, pair: Option<&str>) -> bool {
 
 async fn a_key_proves_its_owner_and_nothing_else_does(world: Arc<World>) {
     let (key, minted) = world.key().await;
-    let found = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
+    let found = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap().key;
     assert_eq!(found, key);
     assert_eq!(
         (found.tenant_id, found.service, found.environment),
@@ -84,7 +84,7 @@ async fn a_pair_needs_both_of_its_halves(world: Arc<World>) {
     let (single, alone) = world.key().await;
     let (first, second) = (minted.secret.expose(), minted.pair_secret.as_ref().unwrap().expose());
     let foreign = other.pair_secret.as_ref().unwrap().expose();
-    assert_eq!(keys::authenticate(&world.kernel, first, Some(second)).await.unwrap(), key);
+    assert_eq!(keys::authenticate(&world.kernel, first, Some(second)).await.unwrap().key, key);
     for wrong in [None, Some(foreign), Some(first), Some("")] {
         assert!(refused(&world.kernel, first, wrong).await, "{wrong:?}");
     }
@@ -115,7 +115,7 @@ async fn a_key_that_no_service_has_is_not_made(world: Arc<World>) {
 async fn a_key_dies_when_it_expires(world: Arc<World>) {
     let new = NewKey { expires_at: Some(START.plus_seconds(100)), ..new_key(CITIZEN) };
     let (_, minted) = world.create_key(new).await.unwrap();
-    let key = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
+    let key = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap().key;
     keys::ensure_live(&key, START.plus_micros(99_999_999)).unwrap();
     assert_eq!(keys::ensure_live(&key, START.plus_seconds(100)).unwrap_err().code, Code::CredentialExpired);
 }
@@ -167,16 +167,16 @@ async fn keys_are_listed_by_page_and_environment(world: Arc<World>) {
 async fn the_first_use_is_noted_before_the_call_goes_on(world: Arc<World>) {
     let (key, minted) = world.key().await;
     keys::note_use(&world.kernel, &key).await.unwrap();
-    let used = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
+    let used = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap().key;
     assert_eq!(used.last_used_at, Some(START));
     world.clock.advance_seconds(59);
     keys::note_use(&world.kernel, &used).await.unwrap();
-    let same = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
+    let same = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap().key;
     assert_eq!(same.last_used_at, Some(START), "to the minute");
     world.clock.advance_seconds(1);
     keys::note_use(&world.kernel, &same).await.unwrap();
     loop {
-        let later = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
+        let later = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap().key;
         if later.last_used_at == Some(START.plus_seconds(60)) {
             break;
         }
@@ -188,12 +188,12 @@ async fn a_key_outlives_the_rotation_of_the_pepper(world: Arc<World>) {
     let (old, old_minted) = world.create_key(new_key(PARTNER)).await.unwrap();
     let rotated = world.after_pepper_rotation();
     let old_text = (old_minted.secret.expose(), old_minted.pair_secret.as_ref().unwrap().expose());
-    assert_eq!(keys::authenticate(&rotated, old_text.0, Some(old_text.1)).await.unwrap(), old);
+    assert_eq!(keys::authenticate(&rotated, old_text.0, Some(old_text.1)).await.unwrap().key, old);
     let (own, new) = (rotated.clone(), new_key(PARTNER));
     let (fresh, minted) =
         world.write(move |tx, ctx| keys::create(tx, ctx, &own.secrets, &new)).await.unwrap();
     let text = (minted.secret.expose(), minted.pair_secret.as_ref().unwrap().expose());
-    assert_eq!(keys::authenticate(&rotated, text.0, Some(text.1)).await.unwrap(), fresh);
+    assert_eq!(keys::authenticate(&rotated, text.0, Some(text.1)).await.unwrap().key, fresh);
     assert!(
         refused(&world.kernel, text.0, Some(text.1)).await,
         "a node without the new pepper cannot know it"
@@ -255,7 +255,7 @@ async fn what_binds_a_key_is_kept_changed_and_inherited(world: Arc<World>) {
         ..new_key(form)
     };
     let (key, minted) = world.create_key(new).await.unwrap();
-    let found = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
+    let found = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap().key;
     assert_eq!(found, key);
     assert!(found.allows_address("10.1.2.3".parse().ok()) && !found.allows_address(None));
     assert!(found.allows_origin(Some("https://b.example.org")) && !found.allows_origin(None));

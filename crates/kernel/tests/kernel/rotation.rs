@@ -156,7 +156,7 @@ async fn a_rotated_key_keeps_its_lineage_scopes_limit_and_expiry(world: Arc<Worl
     };
     assert_eq!(new, wanted);
     let found = keys::authenticate(&world.kernel, minted.secret.expose(), None).await.unwrap();
-    assert_eq!(found.key_id, old.key_id, "the old text is still the old key");
+    assert_eq!(found.key.key_id, old.key_id, "the old text is still the old key");
 }
 
 const LIVE: &str = "SELECT COUNT(*) FROM api_key WHERE tenant_id = ?1 AND revoked_at_us IS NULL";
