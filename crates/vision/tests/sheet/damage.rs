@@ -98,14 +98,15 @@ fn a_label_without_a_code_is_nothing() {
 /// Rings are the hardest: from one side to the other they are as dark and light as a finder pattern.
 #[test]
 fn logos_as_large_as_the_codes_are_nothing() {
-    let logos: [fn(f64, f64) -> bool; 6] = [
+    let logos: [fn(f64, f64) -> bool; 7] = [
         |x, y| x.hypot(y) < 0.5,
         |x, y| x.hypot(y) < 0.5 && (x.hypot(y) * 7.0) as i32 % 2 == 0,
         |x, y| x.hypot(y) < 0.5 && (x + y + 1.0).fract() < 0.5,
         |x, y| x.abs() + y.abs() < 0.5 && (x.abs() > 0.15 || y.abs() > 0.3),
         // A net.
         |x, y| ((x + 0.5) * 29.0) as i32 % 2 == 0 || ((y + 0.5) * 29.0) as i32 % 2 == 0,
-        // A bar code.
+        // Bar codes.
+        |_, y| ((y + 0.5) * 29.0) as i32 * 7919 % 5 < 2,
         |x, _| ((x + 0.5) * 40.0) as i32 * 7919 % 5 < 3,
     ];
     for logo in logos {

@@ -1,8 +1,10 @@
 //! PDF files, written here as label programs, drawing programs and scanners write them.
 
 use std::fmt::Write;
+use std::io::Read;
 
-use miniz_oxide::deflate::compress_to_vec_zlib;
+use flate2::Compression;
+use flate2::read::ZlibEncoder;
 use vision::sheet::{Findings, PAGES_MAX, Unreadable, open, read};
 
 use crate::draw::{Random, found, symbol, text};
@@ -13,6 +15,9 @@ const PAPER: &str = "[0 0 170 113]";
 const PLACE: &str = "50 0 0 50 20 40 cm";
 /// Where the middle of it is, in pixels at 300 dots per inch.
 const MIDDLE: (f64, f64) = (45.0 / 72.0 * 300.0, (113.0 - 65.0) / 72.0 * 300.0);
+
+/// How much grey an ink of its own stands for.
+const TINT: &str = "<</FunctionType 2/Domain[0 1]/C0[1]/C1[0]/N 1>>";
 
 /// A file, object after object; the first is the catalogue and the second the list of pages.
 struct Pdf(Vec<Vec<u8>>);
@@ -105,6 +110,12 @@ fn samples(rows: &[Vec<bool>], dark: &[u8], light: &[u8]) -> Vec<u8> {
     rows.iter().flatten().flat_map(|is_dark| if *is_dark { dark } else { light }).copied().collect()
 }
 
+fn packed(data: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    ZlibEncoder::new(data, Compression::fast()).read_to_end(&mut packed).expect("a slice can be read");
+    packed
+}
+
 #[track_caller]
 fn assert_reads(pdf: Pdf, label: usize) {
     let findings = pdf.read();
@@ -130,17 +141,24 @@ fn stencils_in_the_text_of_a_page_are_read() {
 #[test]
 fn pictures_in_all_colours_are_read() {
     let rows = modules(1);
+    let spot = format!("/BitsPerComponent 8/ColorSpace[/Separation/Brand/DeviceGray{TINT}]");
     let pictures: [(&str, Vec<u8>); 11] = [
         ("/BitsPerComponent 1/ColorSpace/DeviceGray", bits(&rows, false)),
         ("/BitsPerComponent 1/ColorSpace/DeviceGray/Decode[1 0]", bits(&rows, true)),
         ("/BitsPerComponent 8/ColorSpace/DeviceGray", samples(&rows, &[0], &[255])),
-        ("/BitsPerComponent 16/ColorSpace[/CalGray<<>>]", samples(&rows, &[20, 0], &[250, 0])),
+        (
+            "/BitsPerComponent 16/ColorSpace[/CalGray<</WhitePoint[1 1 1]>>]",
+            samples(&rows, &[20, 0], &[250, 0]),
+        ),
         ("/BitsPerComponent 8/ColorSpace/DeviceRGB", samples(&rows, &[0, 0, 120], &[255, 250, 200])),
         ("/BitsPerComponent 8/ColorSpace/DeviceCMYK", samples(&rows, &[255, 180, 0, 80], &[0; 4])),
-        ("/BitsPerComponent 8/ColorSpace[/Lab<<>>]", samples(&rows, &[20, 128, 128], &[240, 128, 128])),
-        ("/BitsPerComponent 8/ColorSpace[/Separation/Brand/DeviceGray 9 0 R]", samples(&rows, &[230], &[0])),
         (
-            "/BitsPerComponent 8/ColorSpace[/DeviceN[/A/B]/DeviceGray 9 0 R]",
+            "/BitsPerComponent 8/ColorSpace[/Lab<</WhitePoint[1 1 1]>>]",
+            samples(&rows, &[20, 128, 128], &[240, 128, 128]),
+        ),
+        (&spot, samples(&rows, &[230], &[0])),
+        (
+            "/BitsPerComponent 8/ColorSpace[/DeviceN[/A/B]/DeviceGray 3 0 R]",
             samples(&rows, &[99, 200], &[0, 0]),
         ),
         ("/BitsPerComponent 1/ColorSpace[/Indexed/DeviceRGB 1<FFFFFF000040>]", bits(&rows, true)),
@@ -148,6 +166,8 @@ fn pictures_in_all_colours_are_read() {
     ];
     for (form, samples) in pictures {
         let mut pdf = Pdf::new();
+        let inks = "/FunctionType 4/Domain[0 1 0 1]/Range[0 1]";
+        assert_eq!(pdf.stream(inks, b"{ add 1 exch sub }"), 3);
         picture(&mut pdf, form, &samples, rows.len());
         assert_reads(pdf, 1);
     }
@@ -156,7 +176,7 @@ fn pictures_in_all_colours_are_read() {
 /// A page with a picture, which is packed.
 fn picture(pdf: &mut Pdf, form: &str, samples: &[u8], side: usize) {
     let entries = format!("/Subtype/Image/Width {side}/Height {side}/Filter/FlateDecode{form}");
-    let image = pdf.stream(&entries, &compress_to_vec_zlib(samples, 6));
+    let image = pdf.stream(&entries, &packed(samples));
     pdf.page(&format!("/XObject<</P {image} 0 R>>"), format!("{PLACE} /P Do"));
 }
 
@@ -239,7 +259,8 @@ fn drawn_codes_are_read() {
     ];
     for drawing in drawings {
         let mut pdf = Pdf::new();
-        pdf.page("/ColorSpace<</Ink[/Separation/Brand/DeviceGray 9 0 R]>>", format!("q {PLACE} {drawing} Q"));
+        let ink = format!("/ColorSpace<</Ink[/Separation/Brand/DeviceGray{TINT}]>>");
+        pdf.page(&ink, format!("q {PLACE} {drawing} Q"));
         assert_reads(pdf, 4);
     }
 }
@@ -351,7 +372,8 @@ fn a_broken_file_is_refused_as_such() {
     assert!(matches!(open(b"%PDF-1.7\nnothing".to_vec()), Err(Unreadable::Broken(_))));
     assert!(matches!(open(Pdf::new().file("")), Err(Unreadable::Broken(_))));
     let mut pdf = Pdf::new();
-    picture(&mut pdf, "/BitsPerComponent 8/ColorSpace/Unheard", &[0], 1);
+    let contents = pdf.stream("/Filter/DCTDecode", b"no operators");
+    pdf.page_with(&format!("/Contents {contents} 0 R"));
     assert!(matches!(pdf.error(), Unreadable::Broken(_)));
     let mut pdf = Pdf::new();
     let image = pdf.stream("/Subtype/Image/Width 9/Height 9/Filter/DCTDecode", b"no JPEG");
@@ -392,53 +414,94 @@ fn what_unpacks_to_much_is_read() {
     let noise: String = (0..200_000).map(|_| format!("%{}\n", random.below(1 << 30))).collect();
     let squares = drawn(14, |x, y, m| format!("{x} {y} {m} {m} re f "));
     let mut pdf = Pdf::new();
-    let contents = pdf.stream(
-        "/Filter/FlateDecode",
-        &compress_to_vec_zlib(format!("{noise}{PLACE} {squares}").as_bytes(), 6),
-    );
+    let contents = pdf.stream("/Filter/FlateDecode", &packed(format!("{noise}{PLACE} {squares}").as_bytes()));
     pdf.page_with(&format!("/Contents {contents} 0 R"));
     assert_reads(pdf, 14);
 }
 
-/// 65 MiB of spaces, packed once, twice, and in letters.
+/// 65 MiB of spaces, packed once and twice; and letters of which nobody knows what they are before they are unpacked.
 #[test]
 fn what_unpacks_to_too_much_is_refused() {
-    let packed = compress_to_vec_zlib(&vec![b' '; 65 << 20], 6);
-    let twice = compress_to_vec_zlib(&packed, 6);
-    let letters: String = packed.iter().map(|byte| format!("{byte:02X}")).collect();
+    let once = packed(&vec![b' '; 65 << 20]);
+    let twice = packed(&once);
+    let letters = vec![b'0'; 3 << 20];
     let streams = [
-        ("/Filter/FlateDecode", packed),
+        ("/Filter/FlateDecode", once),
         ("/Filter[/FlateDecode/FlateDecode]", twice),
-        ("/Filter[/ASCIIHexDecode/FlateDecode]", letters.into_bytes()),
+        ("/Filter[/ASCIIHexDecode/FlateDecode]", letters),
     ];
     for (filter, stream) in streams {
         let mut pdf = Pdf::new();
         let contents = pdf.stream(filter, &stream);
         pdf.page_with(&format!("/Contents {contents} 0 R"));
-        assert!(matches!(pdf.error(), Unreadable::TooLarge(_)), "{filter}");
+        assert!(matches!(open(pdf.file("")), Err(Unreadable::TooLarge(_))), "{filter}");
     }
 }
 
 #[test]
 fn a_page_that_takes_too_much_to_draw_is_refused() {
-    let mut pdf = Pdf::new();
-    pdf.page("", "0 0 170 113 re f ".repeat(2000));
-    assert!(matches!(pdf.error(), Unreadable::TooLarge(_)));
+    let mut fills = Pdf::new();
+    fills.page("", "0 0 170 113 re f ".repeat(2000));
+    let mut dashes = Pdf::new();
+    dashes.page("", "[0.0001] 0 d 0 0 m 170 113 l S ".repeat(10));
+    let mut copies = Pdf::new();
+    picture(&mut copies, "/BitsPerComponent 1/ColorSpace/DeviceGray", &[], 5000);
+    let image = copies.0.len() - 2;
+    copies.0[1].clear();
+    copies.page(&format!("/XObject<</P {image} 0 R>>"), "q 170 0 0 113 0 0 cm /P Do Q ".repeat(500));
+    let mut tiles = Pdf::new();
+    let tile = "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 9 9]/XStep 0.01/YStep 0.01/Resources<<>>";
+    let tile = tiles.stream(tile, b"0 0 1 1 re f");
+    let pattern = format!("/Pattern<</T {tile} 0 R>>");
+    tiles.page(&pattern, "/Pattern cs /T scn 0 0 170 113 re f");
+    for pdf in [fills, dashes, copies, tiles] {
+        assert!(matches!(pdf.error(), Unreadable::TooLarge(_)));
+    }
+}
+
+/// Each of 40 forms draws the one before it twice.
+#[test]
+fn a_page_that_would_be_drawn_forever_is_refused() {
     let mut pdf = Pdf::new();
     let mut form = pdf.stream("/Subtype/Form/BBox[0 0 9 9]", b"");
-    for _ in 0..12 {
+    for _ in 0..40 {
         let resources = format!("/Resources<</XObject<</F {form} 0 R>>>>");
-        form = pdf.stream(&format!("/Subtype/Form/BBox[0 0 9 9]{resources}"), b"/F Do");
+        form = pdf.stream(&format!("/Subtype/Form/BBox[0 0 9 9]{resources}"), b"/F Do /F Do");
     }
     pdf.page(&format!("/XObject<</F {form} 0 R>>"), "/F Do");
     assert!(matches!(pdf.error(), Unreadable::TooLarge(_)));
+}
+
+#[test]
+fn a_form_within_itself_ends() {
+    let squares = drawn(15, |x, y, m| format!("{x} {y} {m} {m} re f "));
     let mut pdf = Pdf::new();
-    picture(&mut pdf, "/BitsPerComponent 1/ColorSpace/DeviceGray", &[], 5000);
-    let image = pdf.0.len() - 2;
-    pdf.0[1].clear();
-    pdf.page(&format!("/XObject<</P {image} 0 R>>"), "/P Do ".repeat(20));
-    assert!(matches!(pdf.error(), Unreadable::TooLarge(_)));
+    let form = pdf.stream("/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</F 3 0 R>>>>", b"/F Do");
+    assert_eq!(form, 3);
+    pdf.page("/XObject<</F 3 0 R>>", format!("/F Do {PLACE} {squares}"));
+    assert_reads(pdf, 15);
+}
+
+/// Some bytes of it are others, or the rest is missing.
+#[test]
+fn a_damaged_file_is_drawn_or_refused() {
+    let rows = modules(16);
     let mut pdf = Pdf::new();
-    pdf.page("", "q ".repeat(1000));
-    assert!(matches!(pdf.error(), Unreadable::TooLarge(_)));
+    let mask = pdf.stream("/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray", &[255]);
+    let form = format!("/BitsPerComponent 1/ColorSpace/DeviceGray/SMask {mask} 0 R");
+    picture(&mut pdf, &form, &bits(&rows, false), rows.len());
+    pdf.page("", drawn(17, |x, y, m| format!("{x} {y} {m} {m} re f ")));
+    let file = pdf.file("");
+    let mut random = Random::new(6);
+    for _ in 0..200 {
+        let mut damaged = file.clone();
+        for _ in 0..=random.below(20) {
+            damaged[random.below(file.len())] = random.below(256) as u8;
+        }
+        damaged.truncate(file.len() - random.below(2) * random.below(file.len()));
+        let Ok(sheet) = open(damaged) else { continue };
+        for index in 0..sheet.pages() {
+            assert!(!matches!(sheet.page(index), Err(Unreadable::NoPage(_))));
+        }
+    }
 }

@@ -1,33 +1,47 @@
-//! Pages of a PDF, drawn in grey at 300 dots per inch (ISO 32000-1).
+//! Pages of a PDF, drawn in grey at 300 dots per inch by the library `hayro`.
 //!
-//! Drawn are pictures of all kinds, stencils, filled paths and lines: what codes are made of, whether a label printer's
-//! program, a drawing program or a scanner wrote the file.
-//!
-//! Absent on purpose: text, patterns and shadings, blend modes, soft masks of the graphics state, annotations, layers
-//! that are switched off (they are drawn), and clips that are no rectangle (their bounds clip). A complete renderer exists
-//! and takes longer to compile than the rest of the product.
+//! Text in a font that is not in the file is not drawn: no code is made of it.
 
-mod bounds;
-mod canvas;
-mod colour;
-mod matrix;
-mod paint;
-mod path;
-mod picture;
+mod cost;
+mod growth;
 
-use hayro_syntax::object::dict::keys::CONTENTS;
-use hayro_syntax::object::{Array, Stream};
-use hayro_syntax::{LoadPdfError, Pdf};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hayro::hayro_interpret::{InterpreterSettings, InterpreterWarning};
+use hayro::hayro_syntax::object::dict::keys::CONTENTS;
+use hayro::hayro_syntax::page::Page as Contents;
+use hayro::hayro_syntax::{LoadPdfError, Pdf, PdfData};
+use hayro::kurbo::Affine;
+use hayro::vello_cpu::color::palette::css::WHITE;
+use hayro::vello_cpu::peniko::ImageAlphaType;
+use hayro::vello_cpu::{Pixmap, RasterizerSettings, RenderContext, Resources, TargetInit};
+use hayro::{RenderCache, RenderSettings, render_into};
+use image::{DynamicImage, RgbaImage};
 
 use super::{PAGES_MAX, Page, Unreadable, pixels_of};
-use canvas::Canvas;
-use matrix::{Matrix, whole};
 
 const DOTS_PER_INCH: f64 = 300.0;
 /// Units of a page, unless it says otherwise.
 const POINTS_PER_INCH: f64 = 72.0;
+/// The library keeps the operators of every page that it has read. After so many bytes of them the file is opened anew.
+const KEPT_MAX: usize = 64 << 20;
 
-pub(super) struct Document(Pdf);
+/// A file whose pages are drawn one at a time, by one thread at a time.
+pub(super) struct Document {
+    pages: usize,
+    opened: Mutex<Opened>,
+}
+
+struct Opened {
+    bytes: PdfData,
+    /// None before the first page, and when what the library keeps is no longer wanted.
+    pdf: Option<Pdf>,
+    /// How much the library keeps, in bytes.
+    kept: usize,
+}
 
 /// Readers take a PDF that begins within the first kilobyte.
 pub(super) fn is_pdf(bytes: &[u8]) -> bool {
@@ -37,48 +51,122 @@ pub(super) fn is_pdf(bytes: &[u8]) -> bool {
 
 impl Document {
     pub(super) fn open(bytes: Vec<u8>) -> Result<Self, Unreadable> {
-        let pdf = Pdf::new(bytes).map_err(|error| match error {
-            LoadPdfError::Decryption(_) => Unreadable::Encrypted,
-            LoadPdfError::Invalid => Unreadable::Broken("the PDF has no list of pages".to_owned()),
-        })?;
-        match pdf.pages().len() {
-            0 => Err(Unreadable::Broken("the PDF has no pages".to_owned())),
-            1..=PAGES_MAX => Ok(Self(pdf)),
-            pages => {
-                Err(Unreadable::TooLarge(format!("the PDF has {pages} pages: {PAGES_MAX} are the most")))
+        let bytes = PdfData::from(bytes);
+        contained(|| {
+            let pdf = load(bytes.clone())?;
+            let pages = pdf.pages().len();
+            match pages {
+                0 => return Err(broken("the PDF has no pages")),
+                1..=PAGES_MAX => growth::check_file(&pdf)?,
+                _ => {
+                    return Err(Unreadable::TooLarge(format!(
+                        "the PDF has {pages} pages: {PAGES_MAX} are the most"
+                    )));
+                }
             }
-        }
+            let opened = Opened { bytes: bytes.clone(), pdf: Some(pdf), kept: 0 };
+            Ok(Self { pages, opened: Mutex::new(opened) })
+        })
     }
 
     pub(super) fn pages(&self) -> usize {
-        self.0.pages().len()
+        self.pages
     }
 
     pub(super) fn page(&self, index: usize) -> Result<Page, Unreadable> {
-        const SCALE: f64 = DOTS_PER_INCH / POINTS_PER_INCH;
-        let page = &self.0.pages()[index];
-        let (width, height) = page.render_dimensions();
-        let pixels = |points: f32| whole(f64::from(points) * SCALE);
-        let (width, height) = (pixels(width), pixels(height));
-        pixels_of(width, height)?;
-        let matrix = Matrix(page.initial_transform(true).as_coeffs()).then(Matrix::scale(SCALE));
-        let mut canvas = Canvas::new(width, height);
-        paint::page(&mut canvas, &contents(page)?, page.resources(), matrix)?;
-        Ok(canvas.into_page())
+        // The lock is never held by a panic, because all of those are contained.
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let Opened { bytes, pdf, kept } = &mut *opened;
+        let current = pdf.take();
+        contained(|| {
+            let current = current.filter(|_| *kept <= KEPT_MAX).map_or_else(
+                || {
+                    *kept = 0;
+                    load(bytes.clone())
+                },
+                Ok,
+            )?;
+            let contents = current.pages().get(index).ok_or(Unreadable::NoPage(index))?;
+            let page = draw(contents)?;
+            *kept += contents.page_stream().map_or(0, <[u8]>::len);
+            *pdf = Some(current);
+            Ok(page)
+        })
     }
 }
 
-/// The operators of a page. The library would keep those of every page once read.
-fn contents(page: &hayro_syntax::page::Page<'_>) -> Result<Vec<u8>, Unreadable> {
-    if let Some(stream) = page.raw().get::<Stream<'_>>(CONTENTS) {
-        return bounds::data(&stream);
+fn load(bytes: PdfData) -> Result<Pdf, Unreadable> {
+    Pdf::new(bytes).map_err(|error| match error {
+        LoadPdfError::Decryption(_) => Unreadable::Encrypted,
+        LoadPdfError::Invalid => broken("the PDF has no list of pages"),
+    })
+}
+
+/// Makes an error of a panic.
+///
+/// The library says that it takes every file, and some thousand lines of it were written by others: one index that is out
+/// of bounds, in a file by a stranger, must not end the reading of all others. It is also how [`cost`] stops it. Nothing
+/// that the library was busy with is used after that.
+fn contained<T>(work: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic: Box<dyn Any + Send>| {
+        Err(match panic.downcast::<Unreadable>() {
+            Ok(stop) => *stop,
+            Err(_) => broken("a part of the PDF cannot be drawn"),
+        })
+    })
+}
+
+fn draw<'a>(contents: &'a Contents<'a>) -> Result<Page, Unreadable> {
+    const SCALE: f64 = DOTS_PER_INCH / POINTS_PER_INCH;
+    let (width, height) = contents.render_dimensions();
+    let (width, height) = (pixels(f64::from(width) * SCALE), pixels(f64::from(height) * SCALE));
+    pixels_of(width, height)?;
+    if contents.raw().contains_key(CONTENTS) && contents.page_stream().is_none() {
+        return Err(broken("the operators of a page cannot be unpacked"));
     }
-    let mut all = Vec::new();
-    for stream in page.raw().get::<Array<'_>>(CONTENTS).iter().flat_map(Array::iter::<Stream<'_>>) {
-        all.extend(bounds::data(&stream)?);
-        // A stream may end in the middle of a line, and never of a word.
-        all.push(b'\n');
-        bounds::check_contents(all.len())?;
+    let transform = Affine::scale(SCALE) * Affine::new(contents.initial_transform(true).as_coeffs());
+    let side = |pixels: u32| u16::try_from(pixels).expect("the longest side of a page is shorter");
+    let mut context = RenderContext::new(side(width), side(height));
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let settings = settings(&is_broken);
+    cost::check(contents, &settings, transform, (width, height));
+    // What is kept in it grows with the pages that it is used for.
+    let cache = RenderCache::new();
+    render_into(contents, &cache, &settings, &RenderSettings::default(), &mut context, transform);
+    if is_broken.load(Ordering::Relaxed) {
+        return Err(broken("a picture on the page cannot be unpacked"));
     }
-    Ok(all)
+    context.flush();
+    let mut pixmap = Pixmap::new(side(width), side(height));
+    let raster = RasterizerSettings { target_init: TargetInit::Clear(WHITE), ..Default::default() };
+    context.render_with(&mut pixmap, &mut Resources::default(), raster);
+    drop(context);
+    let colours = pixmap.take_rgba8(ImageAlphaType::AlphaPremultiplied);
+    let colours = RgbaImage::from_raw(width, height, colours).expect("there are four values for each pixel");
+    Page::new(width, height, DynamicImage::from(colours).into_luma8().into_raw())
+}
+
+fn settings(is_broken: &Arc<AtomicBool>) -> InterpreterSettings {
+    let is_broken = Arc::clone(is_broken);
+    InterpreterSettings {
+        warning_sink: Arc::new(move |warning| {
+            if matches!(warning, InterpreterWarning::ImageDecodeFailure) {
+                is_broken.store(true, Ordering::Relaxed);
+            }
+        }),
+        ..Default::default()
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what is too large or too small is refused as the largest or smallest number"
+)]
+fn pixels(length: f64) -> u32 {
+    length.round() as u32
+}
+
+fn broken(how: &str) -> Unreadable {
+    Unreadable::Broken(how.to_owned())
 }
