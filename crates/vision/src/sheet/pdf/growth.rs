@@ -46,6 +46,7 @@ pub(super) fn check_picture(stream: &Stream<'_>) -> Result<(), Unreadable> {
             }
             Some(Filter::DctDecode) => check_photograph(&stream.raw_data())?,
             Some(Filter::JpxDecode) => check_codestream(&stream.raw_data())?,
+            Some(Filter::Jbig2Decode) => check_bilevel(&stream.raw_data())?,
             _ => {}
         }
     }
@@ -63,12 +64,21 @@ fn check_photograph(jpeg: &[u8]) -> Result<(), Unreadable> {
 fn check_codestream(jpeg: &[u8]) -> Result<(), Unreadable> {
     const START_AND_SIZE: &[u8] = b"\xFF\x4F\xFF\x51";
     let start = jpeg.windows(START_AND_SIZE.len()).position(|window| window == START_AND_SIZE);
-    let number = |offset: usize| {
-        let bytes = jpeg.get(start? + offset..)?.first_chunk()?;
-        Some(u32::from_be_bytes(*bytes))
-    };
-    match (number(8), number(12)) {
-        (Some(width), Some(height)) => pixels_of(width, height).map(drop),
+    start.map_or(Ok(()), |start| check_sides(&jpeg[start..], 8))
+}
+
+/// The size of a JBIG2 is in its first segment (ITU-T T.88, 7.2 and 7.4.8).
+fn check_bilevel(jbig2: &[u8]) -> Result<(), Unreadable> {
+    const PAGE: u8 = 48;
+    let is_page = jbig2.get(4).is_some_and(|flags| flags & 0x3F == PAGE);
+    if is_page { check_sides(jbig2, 11) } else { Ok(()) }
+}
+
+/// Width and height, one after the other, if they are there and known.
+fn check_sides(bytes: &[u8], offset: usize) -> Result<(), Unreadable> {
+    let number = |offset: usize| Some(u32::from_be_bytes(*bytes.get(offset..)?.first_chunk()?));
+    match (number(offset), number(offset + 4)) {
+        (Some(width), Some(height)) if height != u32::MAX => pixels_of(width, height).map(drop),
         _ => Ok(()),
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Document {
 
 struct Opened {
     bytes: PdfData,
-    /// None before the first page, and when what the library keeps is no longer wanted.
+    /// None after a panic, because nobody knows what that left behind.
     pdf: Option<Pdf>,
     /// How much the library keeps, in bytes.
     kept: usize,
@@ -74,23 +74,22 @@ impl Document {
     }
 
     pub(super) fn page(&self, index: usize) -> Result<Page, Unreadable> {
-        // The lock is never held by a panic, because all of those are contained.
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let Opened { bytes, pdf, kept } = &mut *opened;
-        let current = pdf.take();
+        let current = pdf.take().filter(|_| *kept <= KEPT_MAX);
         contained(|| {
-            let current = current.filter(|_| *kept <= KEPT_MAX).map_or_else(
-                || {
+            let current = match current {
+                Some(current) => current,
+                None => {
                     *kept = 0;
-                    load(bytes.clone())
-                },
-                Ok,
-            )?;
+                    load(bytes.clone())?
+                }
+            };
             let contents = current.pages().get(index).ok_or(Unreadable::NoPage(index))?;
-            let page = draw(contents)?;
+            let page = draw(contents);
             *kept += contents.page_stream().map_or(0, <[u8]>::len);
             *pdf = Some(current);
-            Ok(page)
+            page
         })
     }
 }
@@ -104,9 +103,9 @@ fn load(bytes: PdfData) -> Result<Pdf, Unreadable> {
 
 /// Makes an error of a panic.
 ///
-/// The library says that it takes every file, and some thousand lines of it were written by others: one index that is out
-/// of bounds, in a file by a stranger, must not end the reading of all others. It is also how [`cost`] stops it. Nothing
-/// that the library was busy with is used after that.
+/// The library promises not to panic, but it is large, young, and reads what strangers wrote: an index out of bounds must
+/// cost a page, not the reading of all others. Unwinding is also how [`cost`] stops it. Unwind safety may be asserted
+/// because whatever the library was busy with is dropped.
 fn contained<T>(work: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic: Box<dyn Any + Send>| {
         Err(match panic.downcast::<Unreadable>() {
