@@ -3,6 +3,7 @@
 
 mod apt;
 mod crash;
+mod labels;
 mod openapi;
 mod standard_webhooks;
 mod test;

@@ -55,27 +55,29 @@ fn attestry(arguments: &[&str]) -> Result<Vec<u8>> {
 
 /// The validator in a Python environment of its own, made when it is not there.
 fn installed(folder: &Path) -> Result<PathBuf> {
-    Ok(environment(folder, VALIDATOR)?.join("bin/openapi-spec-validator"))
+    Ok(environment(folder, &[VALIDATOR])?.join("bin/openapi-spec-validator"))
 }
 
-/// A Python environment with this package of PyPI, made when it is not there.
-pub(crate) fn environment(folder: &Path, package: &str) -> Result<PathBuf> {
-    let environment = folder.join(package.replace("==", "-"));
+/// A Python environment with these packages of PyPI, made when it is not there.
+pub(crate) fn environment(folder: &Path, packages: &[&str]) -> Result<PathBuf> {
+    let named = packages.join(" ");
+    let environment = folder.join(named.replace("==", "-").replace(' ', "-"));
     let is_whole = environment.join("installed");
     if is_whole.is_file() {
         return Ok(environment);
     }
-    println!("installing {package} …");
+    println!("installing {named} …");
     let make = || Command::new("python3").args(["-m", "venv"]).arg(&environment).status();
     if !make().is_ok_and(|status| status.success()) {
         apt::install("python3-venv")?;
         make()?;
     }
-    let install = ["install", "--quiet", "--disable-pip-version-check", package];
-    let status = Command::new(environment.join("bin/pip")).args(install).stdin(Stdio::null()).status()?;
+    let install = ["install", "--quiet", "--disable-pip-version-check"];
+    let mut command = Command::new(environment.join("bin/pip"));
+    let status = command.args(install).args(packages).stdin(Stdio::null()).status()?;
     if !status.success() {
-        return Err(format!("pip could not install {package}; leave it out with --without-validator").into());
+        return Err(format!("pip could not install {named}; leave it out with --without-validator").into());
     }
-    fs::write(is_whole, package)?;
+    fs::write(is_whole, named)?;
     Ok(environment)
 }

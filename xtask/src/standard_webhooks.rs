@@ -51,7 +51,7 @@ pub(crate) fn verify() -> Result<usize> {
     let (script, file) = (place.join("verify.py"), place.join("delivered.json"));
     fs::write(&script, SCRIPT)?;
     fs::write(&file, serde_json::to_vec(&delivered)?)?;
-    let python = openapi::environment(&place, VERIFIER)?.join("bin/python");
+    let python = openapi::environment(&place, &[VERIFIER])?.join("bin/python");
     let status = Command::new(python).arg(script).arg(file).stdin(Stdio::null()).status()?;
     if status.success() { Ok(delivered.len()) } else { Err("a delivery does not verify: see above".into()) }
 }

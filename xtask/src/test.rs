@@ -11,14 +11,15 @@ use it::postgres::{self, Cluster, Durability};
 use it::server::{Profile, built};
 use it::settings;
 
-use crate::{apt, openapi, standard_webhooks};
+use crate::{apt, labels, openapi, standard_webhooks};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Do without PostgreSQL. Without this, a run that cannot start PostgreSQL fails.
     #[arg(long)]
     sqlite_only: bool,
-    /// Do without what comes from PyPI: the validator of the OpenAPI documents, the verifier of webhooks.
+    /// Do without what comes from PyPI: the validator of the OpenAPI documents, the verifier of webhooks, the reader of
+    /// labels.
     #[arg(long)]
     without_validator: bool,
 }
@@ -55,6 +56,8 @@ fn run_steps(options: &Options, steps: &mut Steps) -> Result<String> {
         println!("{count} documents are OpenAPI 3.1");
         let count = steps.time("webhooks, verified", standard_webhooks::verify)?;
         println!("{count} deliveries verify with the package of Standard Webhooks");
+        let count = steps.time("labels, read", labels::verify)?;
+        println!("rxing read {count} labels");
     }
     let template = match &cluster {
         Some(cluster) => Some(steps.time("schema", || cluster.template(&built("attestry", Profile::Debug)))?),

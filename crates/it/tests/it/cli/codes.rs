@@ -85,3 +85,65 @@ fn a_leaked_key_of_codes_is_replaced_and_closed() {
     let audit = cli.ok("audit list");
     assert!(audit.contains("codes.epoch.close") && audit.contains("live from now on"), "{audit}");
 }
+
+#[test]
+fn a_printed_sheet_is_proven_to_hold_every_code_once() {
+    let (folder, launch, server) = server();
+    let (cli, tenant) = (Cli::new(&launch.data), server.tenant().to_owned());
+    let batch = text(&mint(&server, 70), "batchId");
+    let other = text(&mint(&server, 40), "batchId");
+    let write = |name: &str, batch: &str, query: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, download(&server, batch, &format!("?format=pdf&{query}"))).unwrap();
+        path.display().to_string()
+    };
+    let whole = write("whole.pdf", &batch, "sheet=a4-40");
+    let said = cli.ok(&format!("codes proof {whole} --tenant {tenant}"));
+    assert!(
+        said.starts_with("2 pages, 70 codes read; ") && said.ends_with("there, once, and can be read.\n"),
+        "{said}"
+    );
+
+    let (most, again) =
+        (write("most.pdf", &batch, "from=3&to=66"), write("again.pdf", &batch, "from=66&to=66"));
+    let foreign = write("foreign.pdf", &other, "from=7&to=7");
+    let line = format!("codes proof {most} {again} {foreign} --tenant {tenant}");
+    let said = cli.run(&line);
+    assert_eq!((said.code, said.stderr.as_str()), (1, ""), "{said:?}");
+    let serial = |place: u64| {
+        let shown = cli.json(&format!("codes show {batch} --tenant {tenant}"));
+        let (prefix, number) = shown["firstSerial"].as_str().unwrap().rsplit_once('-').unwrap();
+        format!("{prefix}-{:06}", number.parse::<u64>().unwrap() + place - 1)
+    };
+    for expected in [
+        format!("THERE MORE THAN ONCE: 1\n  {}: {most}, page 1; {again}, page 1", serial(66)),
+        format!("NOT OF THIS BATCH: 1\n  {foreign}, page 1: HTTP"),
+        format!(
+            "MISSING: 2\n  {} to {}, 2 codes\n  {} to {}, 4 codes",
+            serial(1),
+            serial(2),
+            serial(67),
+            serial(70)
+        ),
+    ] {
+        assert!(said.stdout.contains(&expected), "{expected}\n{}", said.stdout);
+    }
+    let report: Value = serde_json::from_str(&cli.run(&format!("{line} --json")).stdout).unwrap();
+    assert_eq!(
+        (&report["ok"], &report["read"], &report["batchId"]),
+        (&json!(false), &json!(66), &json!(batch))
+    );
+    assert_eq!(report["missing"][1], json!({ "from": serial(67), "to": serial(70), "codes": 4 }));
+    let part = format!("codes proof {most} --tenant {tenant} --from 3 --to 66");
+    assert!(cli.ok(&part).contains("once, and can be read"));
+    server.terminate().unwrap();
+    assert!(cli.ok(&part).contains("once, and can be read"), "without a server too");
+
+    cli.run(&format!("{part} --batch {other}")).refused(2, &["has 40 codes", "--to"]);
+    let text = folder.path().join("a.txt");
+    fs::write(&text, "hello").unwrap();
+    cli.run(&format!("codes proof {} --tenant {tenant}", text.display()))
+        .refused(2, &["a.txt cannot be read", "no PDF"]);
+    cli.run(&format!("codes proof --tenant {tenant}"))
+        .refused(2, &["<FILE>", "attestry codes proof labels.pdf"]);
+}

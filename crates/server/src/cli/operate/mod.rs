@@ -46,7 +46,7 @@ pub(super) enum Operate {
     Credit(Noun<credit::Verb>),
     /// Verifications of citizens: list, show, erase
     Citizen(Noun<citizen::Verb>),
-    /// Product codes: list, show, export, epochs, close-epoch
+    /// Product codes: list, show, export, proof, epochs, close-epoch
     Codes(Noun<codes::Verb>),
     /// The registry of citizens: import, status, abort, sample
     Registry(Noun<registry::Verb>),

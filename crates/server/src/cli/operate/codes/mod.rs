@@ -1,6 +1,7 @@
 //! Product codes: batches, files for the printer, and the epochs of the key that signs them.
 
 mod export;
+mod proof;
 
 use std::process::ExitCode;
 
@@ -76,6 +77,13 @@ pub(in crate::cli) enum Verb {
         attestry codes export bat_01kdvdna00e008m2jtjb6jqfym --tenant tn_01kdvdna00e008m2jtjb6jqfym --from 1 --to 500 --file - | lpr"
     )]
     Export(Box<export::Export>),
+    /// Read printed or rendered sheets of labels, and say which codes are missing, there twice or illegible
+    #[command(
+        after_help = "A page is a picture of at least about 200 dots per inch: a scan, a photograph from above, or the PDF itself.\n\nExamples:\n  \
+        attestry codes proof labels.pdf --tenant tn_01kdvdna00e008m2jtjb6jqfym\n  \
+        attestry codes proof page1.png page2.png --tenant tn_01kdvdna00e008m2jtjb6jqfym --batch bat_01kdvdna00e008m2jtjb6jqfym --from 1 --to 130"
+    )]
+    Proof(proof::Proof),
     /// List the epochs of the key that signs codes: which one mints, and which were closed
     #[command(after_help = "Example:\n  attestry codes epochs")]
     Epochs,
@@ -102,7 +110,7 @@ pub(in crate::cli) enum Verb {
     },
 }
 
-/// Where the codes of a batch go.
+/// Some codes of a batch.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Part {
     /// The first code, counted from 1
@@ -127,6 +135,7 @@ pub(super) fn run(config: &Config, common: &Common, verb: Verb) -> Result<ExitCo
             call(config, common, Job::new(ask, shown))
         }
         Verb::Export(export) => export.run(config, common),
+        Verb::Proof(proof) => proof.run(config, common),
         Verb::Epochs => {
             let view = |body: &_| table(rows(body), EPOCHS);
             call(config, common, Job::new(get("/operator/v1/codes/epochs"), view))
