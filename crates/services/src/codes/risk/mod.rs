@@ -10,6 +10,8 @@ mod rules;
 mod trail;
 
 #[cfg(test)]
+mod month;
+#[cfg(test)]
 mod tests;
 
 use crate::codes::country::Country;
