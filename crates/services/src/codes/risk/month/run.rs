@@ -31,11 +31,16 @@ pub(super) struct Outcome {
     pub(super) honest: Share,
     /// Honest codes that were red, by the reasons at that moment.
     pub(super) reasons: BTreeMap<String, u32>,
-    pub(super) sessions: [u32; 4],
+    /// Honest codes with five sessions or more.
+    pub(super) often_scanned: u32,
     /// Red within five scans.
     pub(super) copied: Share,
+    /// Of those, the ones whose first five scans were in three cities or more.
+    pub(super) seen_in_three: Share,
+    /// Of those again, the ones of which three cities are two degrees apart.
+    pub(super) seen_far_apart: Share,
     pub(super) copied_in_one_city: Share,
-    /// Red at the fourteenth scan or before.
+    /// Red within the month.
     pub(super) copied_in_one_city_later: Share,
     pub(super) off_region: Share,
     pub(super) crawler: Crawler,
@@ -59,6 +64,8 @@ struct Course {
     is_scanned_by_people: bool,
     reasons: String,
     copies_scanned: u32,
+    /// Where copies truly were at the first five scans.
+    cities: Vec<usize>,
     red_after: Option<u32>,
 }
 
@@ -113,8 +120,12 @@ impl<'a> Month<'a> {
         }
         let course = self.courses.entry(event.code).or_default();
         course.is_scanned_by_people |= event.by != By::Crawler;
-        if event.is_first && (event.by == By::Victim || course.copies_scanned > 0) {
+        if event.is_first && event.by != By::Crawler && (event.by == By::Victim || course.copies_scanned > 0)
+        {
             course.copies_scanned += 1;
+            if course.copies_scanned <= SCANS {
+                course.cities.push(event.city);
+            }
         }
         if !is_dropped {
             self.record(event, &scan);
@@ -178,32 +189,51 @@ fn secrets() -> Secrets {
 }
 
 fn judge(code: u32, course: &Course, script: &Script, outcome: &mut Outcome) {
-    let is_red_within = |scans: u32| course.red_after.is_some_and(|after| after <= scans);
-    let is_scanned_enough = course.copies_scanned >= SCANS || is_red_within(SCANS);
     if script.copied.contains(&code) {
-        outcome.copied.add(is_scanned_enough, course.highest, is_red_within(SCANS));
+        let in_three = apart(&course.cities, |one, other| one != other) >= 3;
+        let far_apart = apart(&course.cities, world::are_far) >= 3;
+        outcome.copied.add_copied(course, true);
+        outcome.seen_in_three.add_copied(course, in_three);
+        outcome.seen_far_apart.add_copied(course, far_apart);
     } else if script.copied_in_one_city.contains(&code) {
-        outcome.copied_in_one_city.add(is_scanned_enough, course.highest, is_red_within(SCANS));
-        outcome.copied_in_one_city_later.add(is_scanned_enough, course.highest, course.red_after.is_some());
-    } else if !course.is_scanned_by_people {
-    } else if SHIPPED_OFF.contains(&code) {
-        outcome.off_region.add(true, course.highest, course.red_after.is_some());
-    } else {
-        outcome.honest.add(true, course.highest, course.red_after.is_some());
-        let sessions = course.known.sessions;
-        outcome.sessions[match sessions { 0..=1 => 0, 2..=4 => 1, 5 => 2, _ => 3 }] += 1;
+        outcome.copied_in_one_city.add_copied(course, true);
+        outcome.copied_in_one_city_later.add(course);
+    } else if course.is_scanned_by_people && SHIPPED_OFF.contains(&code) {
+        outcome.off_region.add(course);
+    } else if course.is_scanned_by_people {
+        outcome.honest.add(course);
+        outcome.often_scanned += u32::from(course.known.sessions >= 5);
         if course.red_after.is_some() {
             *outcome.reasons.entry(course.reasons.clone()).or_default() += 1;
         }
     }
 }
 
+/// How many cities there are of which each is apart from all the others.
+fn apart(cities: &[usize], are_apart: impl Fn(usize, usize) -> bool) -> usize {
+    let mut counted: Vec<usize> = Vec::new();
+    for city in cities {
+        if counted.iter().all(|other| are_apart(*other, *city)) {
+            counted.push(*city);
+        }
+    }
+    counted.len()
+}
+
 impl Share {
-    fn add(&mut self, is_counted: bool, highest: Band, is_red: bool) {
-        if is_counted {
+    fn add(&mut self, course: &Course) {
+        let is_red = course.red_after.is_some();
+        self.codes += 1;
+        self.red += u32::from(is_red);
+        self.amber += u32::from(!is_red && course.highest == Band::Amber);
+    }
+
+    /// Counts whether a copied code was red within five scans, if there were as many.
+    fn add_copied(&mut self, course: &Course, is_meant: bool) {
+        let is_red = course.red_after.is_some_and(|after| after <= SCANS);
+        if is_meant && (is_red || course.copies_scanned >= SCANS) {
             self.codes += 1;
             self.red += u32::from(is_red);
-            self.amber += u32::from(!is_red && highest >= Band::Amber);
         }
     }
 }

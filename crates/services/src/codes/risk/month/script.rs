@@ -33,6 +33,8 @@ pub(super) struct Assumptions {
     /// Items that are looked at again by the same person, by a family, by the next owner, by a curious person.
     pub(super) again: u32,
     pub(super) family: u32,
+    /// Families who look together, in so many of 1000 families.
+    pub(super) together: u32,
     pub(super) resold: u32,
     pub(super) curious: u32,
     /// Items that staff of a shop scanned first.
@@ -56,6 +58,8 @@ pub(super) struct Event {
     pub(super) code: u32,
     pub(super) network: u32,
     pub(super) agent: u8,
+    /// Where it truly was.
+    pub(super) city: usize,
     pub(super) by: By,
     /// Whether it is no retry.
     pub(super) is_first: bool,
@@ -122,7 +126,7 @@ impl Writer<'_> {
         let bought_s = self.daytime(0, 29);
         let buyer = self.person(city);
         if self.dice.per_mille(assumptions.parcel) {
-            self.sender(code, bought_s);
+            self.sender(code, city, bought_s);
         }
         if self.dice.per_mille(assumptions.staff) {
             self.staff(code, city, bought_s);
@@ -142,9 +146,9 @@ impl Writer<'_> {
         }
     }
 
-    fn sender(&mut self, code: u32, bought_s: u32) {
+    fn sender(&mut self, code: u32, city: usize, bought_s: u32) {
         if self.dice.below(6) == 0 {
-            let city = world::city_at_home(self.dice);
+            let city = world::other_city(city, self.dice);
             let (sender, at_s) = (self.person(city), bought_s - self.dice.between(DAY, 4 * DAY));
             self.visit(sender, code, at_s, By::Shopper);
         }
@@ -167,8 +171,9 @@ impl Writer<'_> {
 
     /// Most look together, the others on the following days.
     fn family(&mut self, buyer: Person, code: u32, bought_s: u32) {
-        let within = if self.dice.per_mille(600) { HOUR } else { 3 * DAY };
-        for _ in 0..self.dice.between(1, 4) {
+        let within = if self.dice.per_mille(self.assumptions.together) { HOUR } else { 3 * DAY };
+        let relatives = self.dice.between(1, 4).min(self.dice.between(1, 4));
+        for _ in 0..relatives {
             let relative = buyer.relative(self.dice);
             for _ in 0..self.dice.between(5, 11) / 5 {
                 let at_s = bought_s + self.dice.below(within);
@@ -178,7 +183,7 @@ impl Writer<'_> {
     }
 
     fn next_owner(&mut self, code: u32, city: usize, bought_s: u32) {
-        let city = if self.dice.per_mille(300) { world::city_at_home(self.dice) } else { city };
+        let city = if self.dice.per_mille(300) { world::other_city(city, self.dice) } else { city };
         let owner = self.person(city);
         let at_s = bought_s + self.dice.between(DAY, 20 * DAY);
         self.visit(owner, code, at_s, By::Shopper);
@@ -198,11 +203,13 @@ impl Writer<'_> {
 
     fn trip(&mut self, buyer: Person, code: u32, bought_s: u32) {
         let is_abroad = self.dice.below(5) == 0;
-        let city = if is_abroad { world::city_abroad(self.dice) } else { world::city_at_home(self.dice) };
+        let city =
+            if is_abroad { world::city_abroad(self.dice) } else { world::other_city(buyer.city, self.dice) };
         let at_s = bought_s + self.dice.between(6 * HOUR, 5 * DAY);
+        let buyer = buyer.in_city(city, self.dice);
         for _ in 0..self.dice.between(1, 2) {
             let later = self.dice.below(2 * DAY);
-            self.visit(buyer.in_city(city), code, at_s + later, By::Shopper);
+            self.visit(buyer, code, at_s + later, By::Shopper);
         }
     }
 
@@ -233,14 +240,30 @@ impl Writer<'_> {
         let (network, at_s) = (self.world.hosting(3), START_S + 10 * DAY + 8 * HOUR + 40 * MINUTE);
         for code in CRAWLED {
             let at_s = at_s + (code - CRAWLED.start) / 2;
-            self.events.push(Event { at_s, code, network, agent: 7, by: By::Crawler, is_first: true });
+            self.events.push(Event {
+                at_s,
+                code,
+                network,
+                agent: 7,
+                city: usize::MAX,
+                by: By::Crawler,
+                is_first: true,
+            });
         }
     }
 
     /// A scan and its retries, some of which go over another network.
     fn visit(&mut self, person: Person, code: u32, at_s: u32, by: By) {
         let mut network = self.network(&person);
-        self.events.push(Event { at_s, code, network, agent: person.agent, by, is_first: true });
+        self.events.push(Event {
+            at_s,
+            code,
+            network,
+            agent: person.agent,
+            city: person.city,
+            by,
+            is_first: true,
+        });
         if !self.dice.per_mille(self.assumptions.retried) {
             return;
         }
@@ -250,7 +273,15 @@ impl Writer<'_> {
             if self.dice.per_mille(100) {
                 network = self.network(&person);
             }
-            self.events.push(Event { at_s, code, network, agent: person.agent, by, is_first: false });
+            self.events.push(Event {
+                at_s,
+                code,
+                network,
+                agent: person.agent,
+                city: person.city,
+                by,
+                is_first: false,
+            });
         }
     }
 

@@ -52,6 +52,10 @@ pub(super) const OFF_REGION: usize = 14;
 
 const MOBILE_NETWORKS: u32 = 40;
 const HOME_NETWORKS: u32 = 150;
+/// Visits over the mobile network that a phone had before, in so many of 1000.
+const KEPT: u32 = 500;
+/// Trips, parcels and sales to another city that stay in the country, in so many of 1000.
+const IN_COUNTRY: u32 = 850;
 const OTHER_NETWORKS: u32 = 20;
 
 /// Browsers as often as they are met, in so many of 100 cases.
@@ -93,6 +97,8 @@ pub(super) struct Person {
     pub(super) city: usize,
     /// `None` for those who only have a phone.
     home: Option<u32>,
+    /// Where the phone was last: most stay there for hours, and come back to it.
+    mobile: u32,
     pub(super) agent: u8,
     has_vpn: bool,
 }
@@ -133,7 +139,8 @@ impl World {
         }
         match person.home {
             Some(home) if dice.per_mille(500) => home,
-            _ => first_of(person.city) + dice.below(MOBILE_NETWORKS),
+            _ if dice.per_mille(KEPT) => person.mobile,
+            _ => mobile(person.city, dice),
         }
     }
 }
@@ -146,20 +153,21 @@ impl Person {
         Self {
             city,
             home: has_home.then_some(home),
+            mobile: mobile(city, dice),
             agent: u8::try_from(agent).expect("there are eight"),
             has_vpn: dice.per_mille(vpn_per_mille),
         }
     }
 
     /// The same person elsewhere.
-    pub(super) const fn in_city(self, city: usize) -> Self {
-        Self { city, home: None, ..self }
+    pub(super) fn in_city(self, city: usize, dice: &mut Dice) -> Self {
+        Self { city, home: None, mobile: mobile(city, dice), ..self }
     }
 
     /// Somebody else in the same household.
     pub(super) fn relative(self, dice: &mut Dice) -> Self {
         let agent = dice.weighted(AGENTS.iter().map(|(_, weight)| *weight));
-        Self { agent: u8::try_from(agent).expect("there are eight"), ..self }
+        Self { agent: u8::try_from(agent).expect("there are eight"), mobile: mobile(self.city, dice), ..self }
     }
 }
 
@@ -172,8 +180,27 @@ pub(super) fn city_at_home(dice: &mut Dice) -> usize {
     dice.weighted(CITIES.iter().map(|city| city.weight))
 }
 
+/// Where things of a city go to or come from: in most cases another city of the same country.
+pub(super) fn other_city(city: usize, dice: &mut Dice) -> usize {
+    if city < CITIES_AT_HOME && dice.per_mille(IN_COUNTRY) {
+        city_in_country_of(city, dice)
+    } else {
+        city_at_home(dice)
+    }
+}
+
 pub(super) fn city_abroad(dice: &mut Dice) -> usize {
     CITIES_AT_HOME + dice.below(6) as usize
+}
+
+/// Whether two cities are two degrees apart or more, which places in whole degrees can tell.
+pub(super) fn are_far(one: usize, other: usize) -> bool {
+    let (one, other) = (&CITIES[one], &CITIES[other]);
+    (one.latitude - other.latitude).abs() >= 2.0 || (one.longitude - other.longitude).abs() >= 2.0
+}
+
+fn mobile(city: usize, dice: &mut Dice) -> u32 {
+    first_of(city) + dice.below(MOBILE_NETWORKS)
 }
 
 fn first_of(city: usize) -> u32 {
@@ -195,21 +222,26 @@ fn claimed(city: usize, is_mobile: bool, accuracy: &Accuracy, dice: &mut Dice) -
     }
     let wrong = if is_mobile { accuracy.mobile_in_wrong_city } else { accuracy.home_in_wrong_city };
     let is_wrong = city < CITIES_AT_HOME && dice.per_mille(wrong);
-    told(&CITIES[if is_wrong { wrong_city(city, dice) } else { city }], is_city_hidden)
+    told(&CITIES[if is_wrong { city_in_country_of(city, dice) } else { city }], is_city_hidden)
 }
 
 /// Another city of the same country, large ones more often: carriers have their gateways there.
-fn wrong_city(city: usize, dice: &mut Dice) -> usize {
+fn city_in_country_of(city: usize, dice: &mut Dice) -> usize {
     let country = CITIES[city].country;
     let others = CITIES.iter().enumerate();
-    dice.weighted(others.map(|(other, it)| if other != city && it.country == country { it.weight } else { 0 }))
+    dice.weighted(
+        others.map(|(other, it)| if other != city && it.country == country { it.weight } else { 0 }),
+    )
 }
 
 /// What a proxy tells of a city, read as a request is.
 fn told(city: &City, is_city_hidden: bool) -> Place {
     let name = |name: &'static str| Some(HeaderName::from_static(name));
-    let names =
-        PlaceHeaders { country: name("x-country"), latitude: name("x-latitude"), longitude: name("x-longitude") };
+    let names = PlaceHeaders {
+        country: name("x-country"),
+        latitude: name("x-latitude"),
+        longitude: name("x-longitude"),
+    };
     let mut headers = HeaderMap::new();
     headers.insert("x-country", HeaderValue::from_static(city.country));
     if !is_city_hidden {
