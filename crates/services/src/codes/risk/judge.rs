@@ -69,6 +69,7 @@ struct Findings {
 }
 
 impl Findings {
+    /// Amber, and never more: it rests on the place of one address.
     fn weak(&mut self, reason: Reason, holds: bool) {
         if holds {
             self.reasons.add(reason);
@@ -115,12 +116,13 @@ fn judge(
             .collect::<Vec<_>>()
     };
     let month = since(MONTH_SECONDS);
-    let (outside, inside): (Vec<_>, Vec<_>) = month.iter().partition(|session| is_outside(session, batch));
+    let (outside, inside): (Vec<_>, Vec<_>) =
+        month.iter().partition(|session| is_outside(session, batch, rules));
     let mut found = Findings::default();
     found.hard(Reason::Status, matches!(condition, Condition::Recalled | Condition::Stolen));
     found.soft(Reason::Status, matches!(condition, Condition::Inactive | Condition::Consumed));
     found.soft(Reason::SellBy, batch.sell_by_at_s.is_some_and(|at_s| at_s <= now_s));
-    let outside = if rules.region { visitors(&outside) } else { 0 };
+    let outside = visitors(&outside);
     found.weak(Reason::Region, outside >= 1);
     found.hard(Reason::Region, outside >= rules.region_sessions_red);
     let count = u32::try_from(month.len()).unwrap_or(u32::MAX);
@@ -133,9 +135,10 @@ fn judge(
     (found.band(), found.reasons)
 }
 
-fn is_outside(session: &Session, batch: &Batch) -> bool {
+/// Such a session counts towards `region` and no other rule of places, so that one address that lies is one finding.
+fn is_outside(session: &Session, batch: &Batch, rules: &Rules) -> bool {
     let is_expected = |country| batch.expected.is_empty() || batch.expected.contains(&country);
-    session.place.country.is_some_and(|country| !is_expected(country))
+    rules.region && session.place.country.is_some_and(|country| !is_expected(country))
 }
 
 /// How many visitors there are, those of one party counted once.
@@ -177,11 +180,11 @@ fn is_travel_impossible(sessions: &[&Session], rules: &Rules) -> bool {
     })
 }
 
-/// One item is in one place at a time. Several visitors in places far apart are hard where no single address that lies
-/// explains it: in three places, in two countries, or at least two visitors in each of two places.
+/// One item is in one place at a time. Several visitors in places far apart are hard where no single address in the
+/// wrong city explains it: in three places, in two countries, or at least two visitors in each of two places.
 fn spread(found: &mut Findings, window: &[&Session], batch: &Batch, rules: &Rules) {
     let inside: Vec<&Session> =
-        window.iter().copied().filter(|session| !is_outside(session, batch)).collect();
+        window.iter().copied().filter(|session| !is_outside(session, batch, rules)).collect();
     let places = places(&inside, rules);
     found.soft(Reason::Spread, places >= rules.spread_visitors);
     let is_many = places >= 3 || (places == 2 && are_countries(&inside, batch));

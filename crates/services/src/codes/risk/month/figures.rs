@@ -27,7 +27,7 @@ pub(super) fn table(columns: &[(&str, &Vec<Outcome>)]) -> String {
 
 type Figure = fn(&[Outcome]) -> String;
 
-const ROWS: [(&str, Figure); 12] = [
+const ROWS: [(&str, Figure); 13] = [
     ("honest codes scanned", |months| least(months, |month| month.honest.codes)),
     ("of them with five sessions or more", |months| {
         most(months, |month| (month.often_scanned, month.honest.codes))
@@ -36,6 +36,9 @@ const ROWS: [(&str, Figure); 12] = [
     ("honest codes amber at most", |months| most(months, |month| (month.honest.amber, month.honest.codes))),
     ("**copied, sold in several cities: red within five scans**", |months| {
         fewest(months, |month| red(&month.copied))
+    }),
+    ("those whose first five scans were in several cities of one country", |months| {
+        fewest(months, |month| red(&month.seen_in_one_country))
     }),
     ("those whose first five scans were in three cities or more", |months| {
         fewest(months, |month| red(&month.seen_in_three))

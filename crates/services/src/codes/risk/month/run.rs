@@ -11,7 +11,7 @@ use super::world::{self, HOME, World};
 use crate::codes::command::scan::{NEIGHBOURS, counts};
 use crate::codes::country::Country;
 use crate::codes::model::CodeNumber;
-use crate::codes::risk::{Band, Batch, Condition, Known, Rules, Scan, record};
+use crate::codes::risk::{Band, Batch, Condition, Device, Known, Rules, Scan, record};
 use crate::codes::visitor::{Crawlers, device, visitor};
 
 /// Scans of copies within which their code is to be red.
@@ -35,6 +35,8 @@ pub(super) struct Outcome {
     pub(super) often_scanned: u32,
     /// Red within five scans.
     pub(super) copied: Share,
+    /// Of those, the ones whose first five scans were in several cities of one country.
+    pub(super) seen_in_one_country: Share,
     /// Of those, the ones whose first five scans were in three cities or more.
     pub(super) seen_in_three: Share,
     /// Of those again, the ones of which three cities are two degrees apart.
@@ -86,6 +88,8 @@ struct Month<'a> {
     rules: &'a Rules,
     secrets: Secrets,
     crawlers: Crawlers,
+    /// By the number of a browser.
+    devices: Vec<Device>,
     batch: Batch,
     red: BTreeSet<u32>,
     courses: HashMap<u32, Course>,
@@ -100,6 +104,7 @@ impl<'a> Month<'a> {
             rules,
             secrets: secrets(),
             crawlers: Crawlers::default(),
+            devices: world::agents().map(device).collect(),
             batch: Batch { expected, ..Batch::default() },
             red: BTreeSet::new(),
             courses: HashMap::new(),
@@ -139,7 +144,7 @@ impl<'a> Month<'a> {
             at_s: event.at_s,
             visitor: visitor(&self.secrets, Some(address), agent, now),
             place: self.world.place(event.network),
-            device: device(agent),
+            device: self.devices[usize::from(event.agent)],
         }
     }
 
@@ -192,7 +197,10 @@ fn judge(code: u32, course: &Course, script: &Script, outcome: &mut Outcome) {
     if script.copied.contains(&code) {
         let in_three = apart(&course.cities, |one, other| one != other) >= 3;
         let far_apart = apart(&course.cities, world::are_far) >= 3;
+        let in_two = apart(&course.cities, |one, other| one != other) >= 2;
+        let in_one_country = apart(&course.cities, |one, other| !world::are_in_one_country(one, other)) == 1;
         outcome.copied.add_copied(course, true);
+        outcome.seen_in_one_country.add_copied(course, in_two && in_one_country);
         outcome.seen_in_three.add_copied(course, in_three);
         outcome.seen_far_apart.add_copied(course, far_apart);
     } else if script.copied_in_one_city.contains(&code) {

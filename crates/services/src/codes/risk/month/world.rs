@@ -175,6 +175,10 @@ pub(super) fn agent(number: u8) -> &'static str {
     AGENTS[usize::from(number)].0
 }
 
+pub(super) fn agents() -> impl Iterator<Item = &'static str> {
+    AGENTS.iter().map(|(agent, _)| *agent)
+}
+
 /// A city at home, as many people as live there.
 pub(super) fn city_at_home(dice: &mut Dice) -> usize {
     dice.weighted(CITIES.iter().map(|city| city.weight))
@@ -191,6 +195,10 @@ pub(super) fn other_city(city: usize, dice: &mut Dice) -> usize {
 
 pub(super) fn city_abroad(dice: &mut Dice) -> usize {
     CITIES_AT_HOME + dice.below(6) as usize
+}
+
+pub(super) fn are_in_one_country(one: usize, other: usize) -> bool {
+    CITIES[one].country == CITIES[other].country
 }
 
 /// Whether two cities are two degrees apart or more, which places in whole degrees can tell.
