@@ -31,14 +31,20 @@ pub(super) fn scan_of(
     now: Timestamp,
 ) -> Scan {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let net = meta.client.map(network).unwrap_or_default();
-    let day = now.start_of_day().micros();
-    let mac = secrets.subject_mac("codes.visitor", &format!("{day} {net} {agent}"));
-    let (first, _) = mac.split_first_chunk::<4>().expect("a MAC has 32 bytes");
+    let visitor = visitor(secrets, meta.client, agent, now);
     // What a proxy that is not trusted says, its caller may have made up.
     let is_told = is_told_by_proxy(meta.peer, meta.client);
     let place = if is_told { place(places, headers) } else { Place::default() };
-    Scan { at_s: seconds(now), visitor: u32::from_be_bytes(*first), place, device: device(agent) }
+    Scan { at_s: seconds(now), visitor, place, device: device(agent) }
+}
+
+/// Who it was, for a day: those who share a network and a browser are one.
+pub(super) fn visitor(secrets: &Secrets, client: Option<IpAddr>, agent: &str, now: Timestamp) -> u32 {
+    let net = client.map(network).unwrap_or_default();
+    let day = now.start_of_day().micros();
+    let mac = secrets.subject_mac("codes.visitor", &format!("{day} {net} {agent}"));
+    let (first, _) = mac.split_first_chunk::<4>().expect("a MAC has 32 bytes");
+    u32::from_be_bytes(*first)
 }
 
 /// Whether a trusted proxy stands between: then the caller is somebody else than the other end of the connection, which
@@ -61,7 +67,8 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-fn place(places: &PlaceHeaders, headers: &HeaderMap) -> Place {
+/// The place that a trusted proxy names.
+pub(super) fn place(places: &PlaceHeaders, headers: &HeaderMap) -> Place {
     let text = |name: &Option<HeaderName>| headers.get(name.as_ref()?)?.to_str().ok();
     let degrees = |name, limit: f64| {
         let degrees: f64 = text(name)?.trim().parse().ok()?;
@@ -76,7 +83,7 @@ fn whole((latitude, longitude): (f64, f64)) -> (i8, i16) {
     (latitude as i8, longitude as i16)
 }
 
-fn device(agent: &str) -> Device {
+pub(super) fn device(agent: &str) -> Device {
     let has = |word: &str| agent.contains(word);
     if agent.is_empty() {
         Device::Other

@@ -18,7 +18,7 @@ use crate::codes::store::scan as store;
 pub const RISK_EVENT: &str = "code.risk_changed";
 
 /// How far the neighbours of a code are looked at in each direction: a case of two dozen.
-const NEIGHBOURS: i64 = 24;
+pub(in crate::codes) const NEIGHBOURS: i64 = 24;
 /// How many sessions of one code count towards its batch's rate, so that a cloned one does not raise it for itself.
 const SESSIONS_COUNTED_MAX: u32 = 5;
 
@@ -68,12 +68,16 @@ fn neighbours(batch: &Batch, number: CodeNumber) -> (CodeNumber, CodeNumber) {
 }
 
 fn count(tx: &mut Tx<'_>, ctx: &Ctx, batch: &Batch, before: &Known, after: &Known) -> Result<(), Fault> {
-    let is_new_code = before.scans == 0;
-    let is_new_session = after.sessions > before.sessions && after.sessions <= SESSIONS_COUNTED_MAX;
+    let (is_new_code, is_new_session) = counts(before, after);
     if !is_new_code && !is_new_session {
         return Ok(());
     }
     store::count_in(tx, ctx, batch.batch_id, (is_new_code.into(), is_new_session.into()))
+}
+
+/// Whether a scan counts as another code, and as another session, of its batch.
+pub(in crate::codes) const fn counts(before: &Known, after: &Known) -> (bool, bool) {
+    (before.scans == 0, after.sessions > before.sessions && after.sessions <= SESSIONS_COUNTED_MAX)
 }
 
 /// Tells the owner, and nobody else, why: in classes, without scores and without other people's places.

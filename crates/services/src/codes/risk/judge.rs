@@ -6,6 +6,8 @@ const DAY_SECONDS: u32 = 24 * 60 * 60;
 const HOUR_SECONDS: f64 = 3600.0;
 /// Half the diagonal of a cell of one degree, and what addresses are wrong by within it.
 const CELL_RADIUS_KM: f64 = 80.0;
+/// Visitors within so short a time are one party: a family around a table, a phone that changes its network.
+const PARTY_SECONDS: u32 = 20 * 60;
 /// The batch's own rate counts once so many of its codes were scanned.
 const SCANNED_CODES_MIN: u64 = 100;
 /// A number of sessions that a code of the batch has with less than this probability is soft.
@@ -62,10 +64,19 @@ fn is_quiet(known: &Known, scan: &Scan, rules: &Rules) -> bool {
 struct Findings {
     reasons: Reasons,
     soft: u32,
+    is_weak: bool,
     is_hard: bool,
 }
 
 impl Findings {
+    /// Amber, and never more: it rests on the place of one address.
+    fn weak(&mut self, reason: Reason, holds: bool) {
+        if holds {
+            self.reasons.add(reason);
+            self.is_weak = true;
+        }
+    }
+
     fn soft(&mut self, reason: Reason, holds: bool) {
         if holds {
             self.reasons.add(reason);
@@ -83,8 +94,8 @@ impl Findings {
     fn band(&self) -> Band {
         match self.soft {
             _ if self.is_hard => Band::Red,
-            0 => Band::Green,
-            1 => Band::Amber,
+            0 if !self.is_weak => Band::Green,
+            0 | 1 => Band::Amber,
             _ => Band::Red,
         }
     }
@@ -105,29 +116,42 @@ fn judge(
             .collect::<Vec<_>>()
     };
     let month = since(MONTH_SECONDS);
-    let window = since(rules.spread_hours.saturating_mul(60 * 60));
+    let (outside, inside): (Vec<_>, Vec<_>) =
+        month.iter().partition(|session| is_outside(session, batch, rules));
     let mut found = Findings::default();
     found.hard(Reason::Status, matches!(condition, Condition::Recalled | Condition::Stolen));
     found.soft(Reason::Status, matches!(condition, Condition::Inactive | Condition::Consumed));
     found.soft(Reason::SellBy, batch.sell_by_at_s.is_some_and(|at_s| at_s <= now_s));
-    let outside = if rules.region { outside(&month, batch) } else { 0 };
-    found.soft(Reason::Region, outside >= 1);
+    let outside = visitors(&outside);
+    found.weak(Reason::Region, outside >= 1);
     found.hard(Reason::Region, outside >= rules.region_sessions_red);
     let count = u32::try_from(month.len()).unwrap_or(u32::MAX);
     found.soft(Reason::Sessions, count >= rules.sessions_amber || is_unlikely(count, batch));
     found.hard(Reason::Sessions, count >= rules.sessions_red);
-    found.soft(Reason::Travel, is_travel_impossible(&month, rules));
-    found.soft(Reason::Spread, spread(&window, rules) >= rules.spread_visitors);
+    found.weak(Reason::Travel, is_travel_impossible(&inside, rules));
+    let window = since(rules.spread_hours.saturating_mul(60 * 60));
+    spread(&mut found, &window, batch, rules);
     found.soft(Reason::Neighbours, red_neighbours >= rules.neighbours);
     (found.band(), found.reasons)
 }
 
-fn outside(sessions: &[&Session], batch: &Batch) -> u32 {
-    if batch.expected.is_empty() {
-        return 0;
+/// Such a session counts towards `region` and no other rule of places, so that one address that lies is one finding.
+fn is_outside(session: &Session, batch: &Batch, rules: &Rules) -> bool {
+    let is_expected = |country| batch.expected.is_empty() || batch.expected.contains(&country);
+    rules.region && session.place.country.is_some_and(|country| !is_expected(country))
+}
+
+/// How many visitors there are, those of one party counted once.
+fn visitors(sessions: &[&Session]) -> u32 {
+    let mut counted: Vec<&Session> = Vec::new();
+    for session in sessions {
+        let is_late =
+            counted.last().is_none_or(|last| session.at_s.saturating_sub(last.at_s) >= PARTY_SECONDS);
+        if is_late && counted.iter().all(|other| other.visitor != session.visitor) {
+            counted.push(session);
+        }
     }
-    let countries = sessions.iter().filter_map(|session| session.place.country);
-    u32::try_from(countries.filter(|country| !batch.expected.contains(country)).count()).unwrap_or(u32::MAX)
+    u32::try_from(counted.len()).unwrap_or(u32::MAX)
 }
 
 /// Whether a code of its batch has so many sessions with a probability below [`TAIL`]: the upper tail of a Poisson
@@ -156,21 +180,61 @@ fn is_travel_impossible(sessions: &[&Session], rules: &Rules) -> bool {
     })
 }
 
+/// One item is in one place at a time. Several visitors in places far apart are hard where no single address in the
+/// wrong city explains it: in three places, in two countries, or at least two visitors in each of two places.
+fn spread(found: &mut Findings, window: &[&Session], batch: &Batch, rules: &Rules) {
+    let inside: Vec<&Session> =
+        window.iter().copied().filter(|session| !is_outside(session, batch, rules)).collect();
+    let places = places(&inside, rules);
+    found.soft(Reason::Spread, places >= rules.spread_visitors);
+    let is_many = places >= 3 || (places == 2 && are_countries(&inside, batch));
+    let is_two = || places == 2 && is_each_spared(&inside, rules);
+    let visitors = visitors(window);
+    let is_hard = (visitors >= rules.spread_visitors_red && is_many)
+        || (visitors > rules.spread_visitors_red && is_two());
+    found.hard(Reason::Spread, is_hard);
+}
+
 /// How many visitors there are of whom each is far from all the others.
-fn spread(sessions: &[&Session], rules: &Rules) -> u32 {
+fn places(sessions: &[&Session], rules: &Rules) -> u32 {
     let mut apart: Vec<&Session> = Vec::new();
     for session in sessions {
-        let is_far = |other: &&Session| {
-            other.visitor != session.visitor
-                && kilometres_apart(other.place, session.place)
-                    .is_some_and(|km| km > f64::from(rules.spread_km))
-        };
         let is_known = session.place.country.is_some() || session.place.cell.is_some();
-        if is_known && apart.iter().all(is_far) {
+        if is_known && apart.iter().all(|other| is_apart(other, session, rules)) {
             apart.push(session);
         }
     }
     u32::try_from(apart.len()).unwrap_or(u32::MAX)
+}
+
+fn is_apart(one: &Session, other: &Session, rules: &Rules) -> bool {
+    let is_far =
+        || kilometres_apart(one.place, other.place).is_some_and(|km| km > f64::from(rules.spread_km));
+    one.visitor != other.visitor && (is_abroad(one.place, other.place) || is_far())
+}
+
+/// Whether one place is only known to be in another country than the other. Two that are known closer may be on either
+/// side of a border.
+fn is_abroad(one: Place, other: Place) -> bool {
+    let is_vague = one.cell.is_none() || other.cell.is_none();
+    is_vague && one.country.zip(other.country).is_some_and(|(one, other)| one != other)
+}
+
+/// Whether items were seen in more than one of the countries where they are meant to be. Addresses are often placed in
+/// the wrong city, and seldom in the wrong country.
+fn are_countries(sessions: &[&Session], batch: &Batch) -> bool {
+    let mut expected =
+        sessions.iter().filter_map(|session| session.place.country).filter(|it| batch.expected.contains(it));
+    expected.next().is_some_and(|first| expected.any(|country| country != first))
+}
+
+/// Whether there are still two places when any one visitor is left out.
+fn is_each_spared(sessions: &[&Session], rules: &Rules) -> bool {
+    sessions.iter().all(|out| {
+        let rest: Vec<&Session> =
+            sessions.iter().copied().filter(|session| session.visitor != out.visitor).collect();
+        places(&rest, rules) >= 2
+    })
 }
 
 /// How far two places are apart at least; `None` where one is not known.

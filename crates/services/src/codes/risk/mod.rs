@@ -1,14 +1,17 @@
 //! What the scans of a code say about it. Pure: the time comes with the scan.
 //!
 //! Sessions are counted, not hits: the same visitor within 30 minutes is one, because retries and double reads are what
-//! made honest codes suspicious elsewhere. Each rule is soft or hard; one soft rule makes a code amber, one hard rule or
-//! two soft ones make it red. Places come from addresses, which lie: they count after the accuracy of both places was
-//! taken off, and a place that is not known counts against nobody.
+//! made honest codes suspicious elsewhere. A rule is weak, soft or hard: weak ones make a code amber at most, one soft rule
+//! makes it amber, one hard rule or two soft ones make it red. Places come from addresses, which lie: they count after the
+//! accuracy of both places was taken off, and a place that is not known counts against nobody. What the rules make of a
+//! month of scans is in `docs/risk.md`.
 
 mod judge;
 mod rules;
 mod trail;
 
+#[cfg(test)]
+mod month;
 #[cfg(test)]
 mod tests;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Rules {
     /// Whether a scan outside the expected region is a reason.
     pub region: bool,
-    /// Sessions outside the expected region that are hard.
+    /// Visitors outside the expected region that are hard.
     #[schema(minimum = 1, maximum = 24)]
     pub region_sessions_red: u32,
     /// Sessions within 30 days that are soft.
@@ -23,6 +23,10 @@ pub struct Rules {
     /// Visitors in places that are farther apart than `spreadKm` that are soft.
     #[schema(minimum = 2, maximum = 24)]
     pub spread_visitors: u32,
+    /// So many visitors are hard in three places farther apart than `spreadKm`, or in two of which each is in another
+    /// expected country; one more in two places of which neither rests on one visitor.
+    #[schema(minimum = 2, maximum = 24)]
+    pub spread_visitors_red: u32,
     #[schema(minimum = 10, maximum = 5000)]
     pub spread_km: u32,
     /// Within so many hours.
@@ -45,8 +49,9 @@ impl Default for Rules {
             sessions_red: 16,
             travel_km_per_hour: 850,
             spread_visitors: 3,
-            spread_km: 100,
-            spread_hours: 168,
+            spread_visitors_red: 4,
+            spread_km: 50,
+            spread_hours: 240,
             neighbours: 3,
             quiet_days: 30,
         }
@@ -72,6 +77,7 @@ impl Rules {
             ("sessionsRed", self.sessions_red, 2..=24),
             ("travelKmPerHour", self.travel_km_per_hour, 100..=2000),
             ("spreadVisitors", self.spread_visitors, 2..=24),
+            ("spreadVisitorsRed", self.spread_visitors_red, 2..=24),
             ("spreadKm", self.spread_km, 10..=5000),
             ("spreadHours", self.spread_hours, 1..=720),
             ("neighbours", self.neighbours, 1..=48),

@@ -65,6 +65,63 @@ fn a_scan_abroad_is_amber_and_three_are_red() {
     assert_eq!(after(&[abroad(1)], &anywhere, Condition::Active).band, Band::Green);
 }
 
+/// A visitor of whom only the country is known.
+fn in_country(at_s: u32, visitor: u32, country: &str) -> Scan {
+    let place = Place { country: Country::parse(country), cell: None };
+    Session { place, ..scan(at_s, visitor, None) }
+}
+
+#[test]
+fn one_address_that_lies_makes_amber_at_most() {
+    let abroad = [scan(0, 1, NAIROBI), in_country(60, 2, "US")];
+    let known = after(&abroad, &usual(), Condition::Active);
+    assert_eq!((known.band, known.reasons.names()), (Band::Amber, vec!["region"]));
+    let elsewhere = [scan(0, 1, NAIROBI), scan(60, 2, MOMBASA)];
+    let known = after(&elsewhere, &usual(), Condition::Active);
+    assert_eq!((known.band, known.reasons.names()), (Band::Amber, vec!["travel"]));
+    let often: Vec<Scan> = (0..7).map(|n| scan(n * DAY, n, if n == 3 { MOMBASA } else { NAIROBI })).collect();
+    let known = after(&often, &usual(), Condition::Active);
+    assert_eq!((known.band, known.reasons.names()), (Band::Amber, vec!["sessions"]));
+}
+
+#[test]
+fn two_visitors_in_each_of_two_places_are_red_with_a_fifth() {
+    let cities = [NAIROBI, MOMBASA, NAIROBI, MOMBASA, None];
+    let scans: Vec<Scan> = (0..5).zip(cities).map(|(n, city)| scan(n * DAY, n, city)).collect();
+    let unhurried = Batch { sessions: 3000, ..usual() };
+    assert_eq!(after(&scans[..4], &unhurried, Condition::Active).band, Band::Green);
+    let known = after(&scans, &unhurried, Condition::Active);
+    assert_eq!((known.band, known.reasons.names()), (Band::Red, vec!["spread"]));
+    let party: Vec<Scan> = (0..5).zip(cities).map(|(n, city)| scan(n * 200, n, city)).collect();
+    assert_eq!(after(&party, &unhurried, Condition::Active).band, Band::Amber, "a family in a room");
+}
+
+#[test]
+fn four_visitors_in_two_of_the_expected_countries_are_red() {
+    let expected = ["KE", "TZ"].into_iter().filter_map(Country::parse).collect();
+    let wide = Batch { expected, ..usual() };
+    let countries = ["KE", "KE", "TZ", "KE"];
+    let scans: Vec<Scan> =
+        (0..4).zip(countries).map(|(n, country)| in_country(n * DAY, n, country)).collect();
+    assert_eq!(after(&scans[..3], &wide, Condition::Active).band, Band::Green);
+    assert_eq!(after(&scans, &wide, Condition::Active).reasons.names(), ["spread"]);
+    let anywhere = Batch { expected: Vec::new(), ..usual() };
+    assert_eq!(after(&scans, &anywhere, Condition::Active).band, Band::Green, "one address may lie");
+}
+
+#[test]
+fn places_outside_the_region_count_as_places_where_the_region_does_not_matter() {
+    let rules = Rules { region: false, ..Rules::default() };
+    let cities = [Some((51, -1)), Some((40, -74)), Some((25, 55)), Some((19, 72))];
+    let scans = (0..4).zip(cities).map(|(n, city)| {
+        let place = Place { country: Country::parse("US"), cell: city };
+        Session { place, ..scan(n * DAY, n, None) }
+    });
+    let known = scans
+        .fold(Known::default(), |known, scan| record(&known, &scan, &usual(), &rules, Condition::Active, 0));
+    assert_eq!((known.band, known.reasons.names()), (Band::Red, vec!["spread"]));
+}
+
 #[test]
 fn a_recalled_code_is_red_at_once_and_falls_only_after_a_quiet_month() {
     let rules = Rules::default();
