@@ -20,8 +20,8 @@ use super::mint::{Code, INLINE_MAX, Mint, Minted, Outcome, Shop, number_of};
 const LARGE: i64 = 50_000;
 /// Of the batch whose codes all callers scan.
 const SHARED: i64 = 5;
-/// A worker that was killed keeps its lease for five minutes; the rest is for the work.
-const READY_LIMIT: Duration = Duration::from_secs(600);
+/// A worker that was killed keeps its lease for two minutes; the rest is for the work.
+const READY_LIMIT: Duration = Duration::from_secs(300);
 const READY_STEP: Duration = Duration::from_millis(500);
 
 /// Everything that is known of a leg's codes.
@@ -39,7 +39,10 @@ pub(super) struct Books {
     scanned: BTreeMap<String, i64>,
     /// The digest of each export that was read to its end, by its path.
     files: BTreeMap<String, String>,
+    /// Downloads that were cut off.
     resumed: u64,
+    /// Mints that had been done, although their callers had no answer.
+    done_before: u64,
     pub tally: Tally,
 }
 
@@ -75,6 +78,7 @@ impl Books {
             scanned: BTreeMap::new(),
             files: BTreeMap::new(),
             resumed: 0,
+            done_before: 0,
             tally: Tally::default(),
         };
         let mut client = server.client();
@@ -132,7 +136,7 @@ impl Books {
                 Outcome::Unknown => {
                     self.tally.unanswered += 1;
                     self.tally.retried += 1;
-                    mint.retry(client, &self.shop)?;
+                    self.done_before += u64::from(mint.retry(client, &self.shop)?);
                 }
             }
             if let Outcome::Minted(minted) = &mint.outcome {

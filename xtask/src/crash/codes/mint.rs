@@ -130,18 +130,20 @@ impl Mint {
         })
     }
 
-    /// Sends the mint again, with its key, until it has a definite answer.
+    /// Sends the mint again, with its key, until it has a definite answer. Whether that is an answer to an earlier call.
     ///
     /// # Errors
     /// None within a minute, or one that must not be.
-    pub(super) fn retry(&mut self, client: &mut Client, shop: &Shop) -> Result<()> {
+    pub(super) fn retry(&mut self, client: &mut Client, shop: &Shop) -> Result<bool> {
         let request = self.request(shop);
-        self.outcome = wait::until("an answer to a retry", RECOVERY_LIMIT, || {
+        let (outcome, is_replay) = wait::until("an answer to a retry", RECOVERY_LIMIT, || {
             let Ok(response) = client.send(&request) else { return Ok(None) };
-            let outcome = self.judge(&response)?;
-            Ok(Some(outcome).filter(|outcome| !matches!(outcome, Outcome::Unknown)))
+            let is_replay = response.header("idempotent-replay") == Some("true");
+            Ok(Some((self.judge(&response)?, is_replay))
+                .filter(|(outcome, _)| !matches!(outcome, Outcome::Unknown)))
         })?;
-        Ok(())
+        self.outcome = outcome;
+        Ok(is_replay)
     }
 
     /// Sends an answered mint again.
