@@ -102,8 +102,10 @@ impl Books {
         let codes: i64 = self.batches.values().map(|batch| batch.quantity).sum();
         let scans: i64 = self.scanned.values().sum();
         let (batches, files, resumed) = (self.batches.len(), self.files.len(), self.resumed);
+        let done = self.done_before;
         format!(
-            "{codes} codes in {batches} batches, {scans} scans, {files} exports, {resumed} cut off and resumed"
+            "{codes} codes in {batches} batches, {done} of them done before their retry; {scans} scans; \
+             {files} files, {resumed} downloads cut off and resumed"
         )
     }
 

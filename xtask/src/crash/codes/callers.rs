@@ -18,6 +18,8 @@ const MINTERS: usize = 6;
 const EXPORTERS: usize = 2;
 /// Of each minter in a round, because each is exported at the end.
 const LARGE_MINTS_MAX: usize = 3;
+/// Each mint is tried again after the recovery, so that a long one is not all that a round is about.
+const REST_AFTER_503: Duration = Duration::from_millis(200);
 const FORMATS: [&str; 5] = ["csv", "ndjson", "pdf&sheet=a4-65", "pdf&sheet=letter-40", "zpl"];
 
 /// What one caller did in a round.
@@ -94,7 +96,7 @@ impl Caller<'_> {
             Outcome::Refused => {}
             Outcome::Unknown => {
                 control.unavailable.fetch_add(1, Ordering::Relaxed);
-                let_pass(Duration::from_millis(20));
+                let_pass(REST_AFTER_503);
             }
         }
         self.seen.mints.push(mint);
@@ -149,7 +151,7 @@ impl Caller<'_> {
             match download {
                 Some(download) => self.seen.downloads.push(download),
                 None if self.when_cut_off == WhenCutOff::Stop => break,
-                None => let_pass(Duration::from_millis(20)),
+                None => let_pass(REST_AFTER_503),
             }
         }
         Ok(self.seen)
