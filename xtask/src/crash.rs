@@ -5,6 +5,7 @@
 
 mod account;
 mod citizen;
+mod codes;
 mod full;
 mod killed;
 mod load;
@@ -65,9 +66,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(fresh_seed);
     println!("seed {seed}: repeat with --seed {seed}");
     let (rounds, events) = (options.rounds, options.events);
-    let all: [(&str, Engines, Run<'_>); 9] = [
+    let all: [(&str, Engines, Run<'_>); 11] = [
         ("SQLite, server killed", Engines::Sqlite, &|| killed::sqlite(&binary, rounds, seed)),
         ("SQLite, verifying, server killed", Engines::Sqlite, &|| citizen::sqlite(&binary, rounds, seed)),
+        ("SQLite, minting and exporting, server killed", Engines::Sqlite, &|| {
+            codes::sqlite(&binary, rounds, seed)
+        }),
         ("SQLite, webhooks, either end killed", Engines::Sqlite, &|| {
             webhooks::sqlite(&binary, rounds, events, seed)
         }),
@@ -78,6 +82,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }),
         ("PostgreSQL, verifying, server killed", Engines::Postgres, &|| {
             citizen::postgres(&binary, rounds, seed)
+        }),
+        ("PostgreSQL, minting and exporting, either killed", Engines::Postgres, &|| {
+            codes::postgres(&binary, rounds, seed)
         }),
         ("PostgreSQL, webhooks, either end killed", Engines::Postgres, &|| {
             webhooks::postgres(&binary, rounds, events, seed)
@@ -94,11 +101,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut failed = 0;
     for (name, outcome) in &legs {
         match outcome {
-            Ok(Leg::Done(tally)) => println!("{name:<40} {tally} ok"),
-            Ok(Leg::Skipped(reason)) => println!("{name:<40} SKIPPED: {reason}"),
+            Ok(Leg::Done(tally)) => println!("{name:<48} {tally} ok"),
+            Ok(Leg::Skipped(reason)) => println!("{name:<48} SKIPPED: {reason}"),
             Err(error) => {
                 failed += 1;
-                println!("{name:<40} VIOLATED: {error}");
+                println!("{name:<48} VIOLATED: {error}");
             }
         }
     }

@@ -123,18 +123,19 @@ async fn in_background(
     background: Background,
     stop: watch::Receiver<bool>,
 ) {
-    let sweeping = workers::run(app.kernel.clone(), app.codes.clone(), metrics, background, stop.clone());
+    let sweeping = workers::run(app.kernel.clone(), metrics, background, stop.clone());
     if background == Background::Elsewhere {
         return sweeping.await;
     }
+    let batches = workers::make_ready(app.codes.clone(), stop.clone());
     let sealing = sealing::run(app.kernel.clone(), app.data.clone(), stop.clone());
     match Webhooks::new(app.kernel.clone(), app.receivers) {
         Ok(webhooks) => {
-            tokio::join!(sweeping, sealing, webhooks::run(webhooks, stop));
+            tokio::join!(sweeping, batches, sealing, webhooks::run(webhooks, stop));
         }
         Err(fault) => {
             tracing::error!(?fault, "webhooks cannot be delivered");
-            tokio::join!(sweeping, sealing);
+            tokio::join!(sweeping, batches, sealing);
         }
     }
 }

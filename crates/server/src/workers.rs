@@ -1,4 +1,4 @@
-//! Background work of a node: expired holds, jobs of large batches of codes, old Idempotency-Keys, allowances of quota
+//! Background work of a node: jobs of large batches of codes, expired holds, old Idempotency-Keys, allowances of quota
 //! accounts, usage by the hour, replaced registries, old deliveries of webhooks, metrics upkeep.
 //!
 //! Every node runs it: each step is one small transaction of one tenant, and harmless when another node was first.
@@ -17,6 +17,10 @@ use services::quota::command as quota;
 use tokio::sync::watch;
 
 const ROUND: Duration = Duration::from_secs(30);
+/// Somebody waits for a batch.
+const BATCHES_ROUND: Duration = Duration::from_secs(1);
+/// Before batches are looked at again.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(5);
 const TENANTS_A_PAGE: i64 = 200;
 /// Rows of one transaction, so that requests get their turn in between.
 const CHUNK: i64 = 500;
@@ -36,7 +40,6 @@ pub enum Background {
 /// Keeps the metrics small and, where the work is done here, sweeps: every 30 seconds until `stop`.
 pub async fn run(
     kernel: Kernel,
-    codes: Codes,
     metrics: PrometheusHandle,
     background: Background,
     mut stop: watch::Receiver<bool>,
@@ -44,7 +47,7 @@ pub async fn run(
     loop {
         tokio::select! {
             _ = stop.wait_for(|stopping| *stopping) => return,
-            () = idle() => {}
+            () = idle(ROUND) => {}
         }
         metrics.run_upkeep();
         if background == Background::Elsewhere {
@@ -54,16 +57,36 @@ pub async fn run(
         tokio::select! {
             biased;
             _ = stop.wait_for(|stopping| *stopping) => return,
-            swept = async { sweep(&kernel).await.and(codes.run_due().await) } => if let Err(fault) = swept {
+            swept = sweep(&kernel) => if let Err(fault) = swept {
                 tracing::warn!(?fault, "a sweep was cut short and will be repeated");
             }
         }
     }
 }
 
+/// Makes large batches of codes ready, beside the sweeping, so that neither waits for the other, until `stop`.
+pub async fn make_ready(codes: Codes, mut stop: watch::Receiver<bool>) {
+    loop {
+        let round = async {
+            match codes.run_due().await {
+                Ok(()) => idle(BATCHES_ROUND).await,
+                Err(fault) => {
+                    tracing::warn!(?fault, "batches of codes wait for the next round");
+                    idle(AFTER_A_FAILURE).await;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopping| *stopping) => return,
+            () = round => {}
+        }
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a worker that found nothing to do waits for the next round")]
-async fn idle() {
-    tokio::time::sleep(ROUND).await;
+async fn idle(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 /// One round over all tenants, and over what is left of registries that were replaced.

@@ -54,7 +54,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) const HEADER: &'static str = "leg                                      rounds acknowledged in bulk refused unanswered retried replayed";
+    pub(crate) const HEADER: &'static str = "leg                                              rounds acknowledged in bulk refused unanswered retried replayed";
 }
 
 impl fmt::Display for Tally {

@@ -20,8 +20,8 @@ const POINTS: i64 = 10_000_000;
 const POOR_POINTS: i64 = 100;
 const BULK_ITEMS_MAX: u64 = 20;
 /// A caller that never hears anything gives up; the server answers or dies long before.
-const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 /// Acknowledged keys that each caller sends again after a crash.
 const REPLAYS: usize = 3;
 
@@ -67,6 +67,10 @@ impl Control {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Waits until a counter has grown by `more`.
     ///
     /// # Errors
@@ -74,7 +78,7 @@ impl Control {
     pub(crate) fn wait_for(&self, what: &str, counter: &AtomicU64, more: u64) -> Result<()> {
         let goal = counter.load(Ordering::Relaxed) + more;
         wait::until(what, RECOVERY_LIMIT, || {
-            let reached = counter.load(Ordering::Relaxed) >= goal || self.stop.load(Ordering::Relaxed);
+            let reached = counter.load(Ordering::Relaxed) >= goal || self.has_stopped();
             Ok(reached.then_some(()))
         })
     }
@@ -91,29 +95,44 @@ pub(crate) fn under_load<T>(
     when_cut_off: WhenCutOff,
     disturb: impl FnOnce(&Control) -> Result<T>,
 ) -> Result<(Vec<Vec<Call>>, T)> {
+    let callers = (0..CALLERS).map(|number| {
+        let random = random.fork();
+        let client = Client::new(base_url).with_timeout(ANSWER_LIMIT);
+        let caller = Caller { number, client, random, when_cut_off, books };
+        move |control: &Control| caller.call_until_stopped(control)
+    });
+    run_beside(callers.collect(), disturb)
+}
+
+/// Runs each caller in a thread of its own until `disturb` has returned, and gives what each brings back.
+///
+/// # Errors
+/// As [`under_load`].
+pub(crate) fn run_beside<C: Send, T>(
+    callers: Vec<impl FnOnce(&Control) -> Result<C> + Send>,
+    disturb: impl FnOnce(&Control) -> Result<T>,
+) -> Result<(Vec<C>, T)> {
     let control = Control::default();
     std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|number| {
-                let random = random.fork();
-                let client = Client::new(base_url).with_timeout(ANSWER_LIMIT);
-                let caller = Caller { number, client, random, when_cut_off, books };
+        let callers: Vec<_> = callers
+            .into_iter()
+            .map(|caller| {
                 let control = &control;
                 scope.spawn(move || {
-                    let calls = caller.call_until_stopped(control);
-                    if calls.is_err() {
+                    let brought = caller(control);
+                    if brought.is_err() {
                         // The others and `disturb` need not wait for a run that is lost.
                         control.stop();
                     }
-                    calls
+                    brought
                 })
             })
             .collect();
         let disturbed = disturb(&control);
         control.stop();
-        let calls: Result<Vec<_>> =
+        let brought: Result<Vec<_>> =
             callers.into_iter().map(|caller| caller.join().map_err(|_| "a caller panicked")?).collect();
-        Ok((calls?, disturbed?))
+        Ok((brought?, disturbed?))
     })
 }
 
@@ -128,7 +147,7 @@ struct Caller<'a> {
 impl Caller<'_> {
     fn call_until_stopped(mut self, control: &Control) -> Result<Vec<Call>> {
         let mut calls = Vec::new();
-        while !control.stop.load(Ordering::Relaxed) {
+        while !control.has_stopped() {
             let mut sent = self.next_calls();
             let answer = self.client.send(&self.request(&sent));
             let cut_off = answer.is_err();

@@ -12,30 +12,47 @@ use super::Codes;
 use super::command::ready::{Digest, JOB, record, target};
 use super::command::{READY, batch};
 
-const LEASE_SECONDS: i64 = 300;
-const JOBS_A_LANE: i64 = 8;
+/// Many times what the digest of the largest batch takes, and the time after which another worker takes over from a
+/// dead one.
+const LEASE_SECONDS: i64 = 120;
+/// Of a lane, until other background work gets its turn.
+const JOBS_A_LANE_MAX: usize = 1000;
 const RETRY_SECONDS: i64 = 60;
 const READ_BYTES: usize = 256 * 1024;
 
 impl Codes {
-    /// Does the jobs of this service that are due, lane by lane.
+    /// Does the jobs of this service that are due: one of each lane in turn, so that nobody waits for all of another's.
     ///
     /// # Errors
     /// A database failure: the next round goes on.
     pub async fn run_due(&self) -> Result<(), Fault> {
         let now = self.kernel().clock.now();
-        let lanes = self.kernel().db.read(move |tx| jobs::due_lanes(tx, JOB, now)).await?;
-        for lane in lanes.into_iter().filter(|lane| (0..LANES).contains(lane)) {
-            let claim =
-                move |tx: &mut db::Tx<'_>| jobs::claim(tx, JOB, lane, now, LEASE_SECONDS, JOBS_A_LANE);
-            for job in self.kernel().db.write(tenancy::INSTALLATION, claim).await? {
-                if let Err(fault) = self.run_job(job.clone()).await {
-                    tracing::warn!(?fault, job = %job.job_id, "a batch is not ready yet and will be tried again");
-                    self.put_back(job, &fault).await?;
+        let mut lanes = self.kernel().db.read(move |tx| jobs::due_lanes(tx, JOB, now)).await?;
+        lanes.retain(|lane| (0..LANES).contains(lane));
+        for _ in 0..JOBS_A_LANE_MAX {
+            let mut not_empty = Vec::new();
+            for lane in lanes {
+                if self.run_one(lane).await? {
+                    not_empty.push(lane);
                 }
             }
+            lanes = not_empty;
         }
         Ok(())
+    }
+
+    /// Whether there was one. A worker takes no second one before, because what it has when it dies waits for the end of
+    /// its lease.
+    async fn run_one(&self, lane: i64) -> Result<bool, Fault> {
+        let now = self.kernel().clock.now();
+        let claim = move |tx: &mut db::Tx<'_>| jobs::claim(tx, JOB, lane, now, LEASE_SECONDS, 1);
+        let claimed = self.kernel().db.write(tenancy::INSTALLATION, claim).await?;
+        let Some(job) = claimed.into_iter().next() else { return Ok(false) };
+        if let Err(fault) = self.run_job(job.clone()).await {
+            tracing::warn!(?fault, job = %job.job_id, "a batch is not ready yet and will be tried again");
+            self.put_back(job, &fault).await?;
+        }
+        Ok(true)
     }
 
     /// A job that failed stops no other one.

@@ -9,6 +9,7 @@ on_both_engines! {
     codes_are_minted_charged_and_answered_at_once
     a_large_batch_is_charged_at_once_and_ready_when_its_job_ran
     a_job_that_cannot_be_done_stops_no_other_one
+    all_large_batches_of_a_tenant_are_ready_after_one_round
     serial_numbers_go_on_from_batch_to_batch_of_a_prefix
     a_repeated_key_gets_the_same_codes_and_pays_once
     a_key_whose_reply_is_gone_is_refused_for_a_month
@@ -89,6 +90,20 @@ async fn a_job_that_cannot_be_done_stops_no_other_one(world: Arc<World>) {
     let ready = world.send(shop.get(&format!("/api/v1/batches/{batch}"))).await.expect(200);
     assert_eq!(ready["status"], "ready");
     assert_eq!(world.state(&world.mine).await.jobs, before.jobs - 1, "the broken one waits for its next try");
+}
+
+async fn all_large_batches_of_a_tenant_are_ready_after_one_round(world: Arc<World>) {
+    let shop = Shop::open(&world).await;
+    let before = world.state(&world.mine).await;
+    for _ in 0..20 {
+        world.send(shop.mint(1001)).await.expect(202);
+    }
+    world.app.codes.run_due().await.unwrap();
+    let listed = world.send(shop.get("/api/v1/batches")).await.expect(200);
+    let statuses: Vec<_> = listed["data"].as_array().unwrap().iter().map(|row| text(row, "status")).collect();
+    assert_eq!(statuses, ["ready"; 20]);
+    let after = world.state(&world.mine).await;
+    assert_eq!((after.jobs, after.events), (before.jobs, before.events + 20));
 }
 
 async fn serial_numbers_go_on_from_batch_to_batch_of_a_prefix(world: Arc<World>) {
