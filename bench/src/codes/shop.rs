@@ -25,7 +25,7 @@ impl Shop {
         let demo = &server.line["demo"]["codes"];
         let text = |name: &str| demo[name].as_str().map(str::to_owned).ok_or("the demo has no codes");
         let (key, product) = (text("live")?, text("productId")?);
-        let body = json!({ "tenantId": server.tenant(), "environment": "live", "amount": CREDITS });
+        let body = json!({ "tenantId": server.tenant(), "environment": "live", "amount": CREDITS, "reference": format!("bench-{}", server.pid) });
         let pid = server.pid;
         server.operator().post_once("/operator/v1/credits", &format!("bench-{pid}"), &body)?;
         Ok(Self { client: server.client(), key, product, mints: 0 })
