@@ -116,13 +116,25 @@ pub fn choose(lang: Option<&str>, accept_language: Option<&str>) -> Language {
     let mut best = (0.0, Language::English);
     for range in accept_language.unwrap_or_default().split(',') {
         let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-        let quality = parameters.trim().strip_prefix("q=").map_or(1.0, |text| text.parse().unwrap_or(0.0));
+        let weight = weight(parameters);
         let primary = tag.trim().split('-').next().unwrap_or_default();
-        if let Some(language) = Language::parse(primary).filter(|_| quality > best.0) {
-            best = (quality, language);
+        if let Some(language) = Language::parse(primary).filter(|_| weight > best.0) {
+            best = (weight, language);
         }
     }
     best.1
+}
+
+/// How much a language is wanted, from 0 to 1 (RFC 9110 §12.4.2). More than 1 is no more than that, and what cannot be
+/// read is not wanted.
+fn weight(parameters: &str) -> f32 {
+    let Some((name, text)) = parameters.trim().split_once('=') else { return 1.0 };
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match text.parse::<f32>() {
+        _ if !name.eq_ignore_ascii_case("q") => 1.0,
+        Ok(weight) if is_number => weight.min(1.0),
+        _ => 0.0,
+    }
 }
 
 /// The whole document.
@@ -136,7 +148,9 @@ pub fn render(view: &View<'_>, language: Language) -> String {
         "<!doctype html><html lang=\"{}\" dir=\"{direction}\"><head><meta charset=\"utf-8\">",
         language.tag()
     ));
-    page.raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\"><title>");
+    page.raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">");
+    // Without an icon of its own, a browser asks for one at an address that the policy forbids.
+    page.raw("<link rel=\"icon\" href=\"data:,\"><title>");
     page.text(said.heading);
     page.raw("</title><style>").raw(STYLE).raw("</style></head>");
     page.raw(&format!(
@@ -146,7 +160,7 @@ pub fn render(view: &View<'_>, language: Language) -> String {
     page.raw("<div class=\"verdict\">").raw(icon(tone)).raw("<div><h1>").text(said.heading).raw("</h1><p>");
     page.text(said.advice).raw("</p></div></div><div class=\"rest\">");
     details(&mut page, view, words);
-    check(&mut page, view, words);
+    check(&mut page, view, words, language);
     page.raw("</div></div>");
     languages(&mut page, view, words, language);
     page.raw("</main><script>").raw(SCRIPT).raw("</script></body></html>");
@@ -198,7 +212,8 @@ fn details(page: &mut Page, view: &View<'_>, words: &Words) {
     ];
     for (name, value) in rows {
         let Some(value) = value else { continue };
-        page.raw("<div><dt>").text(name).raw("</dt><dd dir=\"auto\">").text(value).raw("</dd></div>");
+        // The value reads in its own direction, and stands on the side of the page's.
+        page.raw("<div><dt>").text(name).raw("</dt><dd><bdi>").text(value).raw("</bdi></dd></div>");
     }
     page.raw("</dl>");
     if is_known {
@@ -217,12 +232,12 @@ fn first_check(view: &View<'_>, words: &Words) -> String {
 }
 
 /// A code of nobody's has no check to be recorded.
-fn check(page: &mut Page, view: &View<'_>, words: &Words) {
+fn check(page: &mut Page, view: &View<'_>, words: &Words, language: Language) {
     if view.is_recorded {
-        page.raw("<p role=\"status\">").text(words.recorded).raw("</p>");
+        page.raw("<p class=\"thanks\" role=\"status\">").text(words.recorded).raw("</p>");
     } else if view.verdict != Verdict::Unknown {
-        page.raw("<form method=\"post\" action=\"").text(view.scan_path).raw("\"><button>");
-        page.text(words.record).raw("</button></form>");
+        page.raw("<form method=\"post\" action=\"").text(view.scan_path);
+        page.raw(&format!("?lang={}\"><button>", language.tag())).text(words.record).raw("</button></form>");
     }
 }
 
