@@ -51,6 +51,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "pictures": pictures,
     });
     check(&tools, &plan)?;
+    if let Some(place) = &pictures {
+        tools::shrink(Path::new(place))?;
+    }
     server.kill()
 }
 

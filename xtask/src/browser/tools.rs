@@ -33,6 +33,7 @@ impl Tools {
         for (path, package) in [
             (CHROMIUM.to_owned(), "chromium"),
             (format!("{FONTS}/NotoSansArabic-Regular.ttf"), "fonts-noto-core"),
+            (format!("{FONTS}/NotoSansMono-Bold.ttf"), "fonts-noto-mono"),
         ] {
             if !Path::new(&path).exists() {
                 apt::install(package)?;
@@ -82,19 +83,34 @@ impl Tools {
     }
 }
 
+/// Makes the pictures in a folder a third as large: 64 colours are enough for flat areas and letters.
+pub(super) fn shrink(folder: &Path) -> Result<()> {
+    if !apt::has("pngquant") {
+        apt::install("pngquant")?;
+    }
+    let entries = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    let pictures = entries.iter().map(fs::DirEntry::path);
+    let pictures = pictures.filter(|path| path.extension().is_some_and(|extension| extension == "png"));
+    let mut command = Command::new("pngquant");
+    command.args(["--force", "--ext", ".png", "--strip", "--nofs", "64", "--"]).args(pictures);
+    if command.stdin(Stdio::null()).status()?.success() {
+        Ok(())
+    } else {
+        Err("pngquant could not shrink the pictures".into())
+    }
+}
+
 /// The same letters on every machine, whatever fonts it has.
 fn fonts(place: &Path) -> String {
-    let alias = |family: &str| {
-        format!(
-            "<alias binding=\"same\"><family>{family}</family><prefer><family>Noto Sans</family>\
-             <family>Noto Sans Arabic</family></prefer></alias>"
-        )
-    };
+    let names = ["Sans-Regular", "Sans-Bold", "SansArabic-Regular", "SansArabic-Bold", "SansMono-Bold"];
+    let globs: String = names.iter().map(|name| format!("<glob>{FONTS}/Noto{name}.ttf</glob>")).collect();
+    let cache = place.join("fonts");
     format!(
         "<?xml version=\"1.0\"?><!DOCTYPE fontconfig SYSTEM \"fonts.dtd\"><fontconfig><dir>{FONTS}</dir>\
-         <cachedir>{}</cachedir>{}{}</fontconfig>",
-        place.join("fonts").display(),
-        alias("system-ui"),
-        alias("sans-serif")
+         <cachedir>{}</cachedir><selectfont><rejectfont><glob>*</glob></rejectfont><acceptfont>{globs}</acceptfont>\
+         </selectfont><alias><family>monospace</family><prefer><family>Noto Sans Mono</family></prefer></alias>\
+         <match target=\"pattern\"><edit name=\"family\" mode=\"append\" binding=\"weak\">\
+         <string>Noto Sans</string></edit></match></fontconfig>",
+        cache.display()
     )
 }
