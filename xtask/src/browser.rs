@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "origin": server.base_url,
         "key": key,
         "chromium": tools.chromium(),
-        "states": states::make(&mut shop, past_date)?,
+        "states": states::make(&mut shop, &past_date)?,
         "counted": states::counted(&mut shop)?,
         "pictures": pictures,
     });

@@ -26,17 +26,23 @@ try {
   const said = new Shown();
   let pages = 0;
   for (const view of views()) pages += await checkView(view, judge, said);
-  faults.push(...said.confusions());
-  const counts = await checkCounts(browser, plan, faults);
-  const pictures = plan.pictures ? await take(browser, plan) : 0;
+  note('the headings', said.confusions());
+  const counting = [];
+  const counts = await checkCounts(browser, plan, counting);
+  note('counting', counting);
+  const pictures = plan.pictures && faults.length === 0 ? await take(browser, plan) : 0;
   console.log(`${pages} pages in Chromium ${browser.version()}, axe-core ${judge.version}; ${counts} counts; ${pictures} pictures`);
 } finally {
   await browser.close();
 }
-for (const fault of faults.slice(0, 40)) console.log(`- ${fault}`);
-if (faults.length > 0) {
-  console.log(`${faults.length} faults`);
-  process.exitCode = 1;
+report();
+
+/** Prints each fault once, with the first page that has it. */
+function report() {
+  const pages = new Map();
+  for (const { where, fault } of faults) pages.set(fault, [...(pages.get(fault) ?? []), where]);
+  for (const [fault, places] of pages) console.log(`- ${fault}\n  ${places.length} times, first at ${places[0]}`);
+  if (faults.length > 0) process.exitCode = 1;
 }
 
 /** Every way to look at a page. Each language is asked for by address and by header at each width. */
@@ -53,18 +59,20 @@ function* views() {
 }
 
 async function checkView(view, judge, said) {
-  const { page, context } = await open(browser, plan.origin, view, faults);
+  const seen = [];
+  const { page, context } = await open(browser, plan.origin, view, seen);
   for (const state of plan.states) {
     // Where there are many, a look that counts takes one away.
     const path = view.scripted && state.paths.length > 1 ? state.paths.pop() : state.paths[0];
-    const name = `${state.name} ${JSON.stringify(view)}`;
-    const before = faults.length;
     await page.show(path, { counts: view.scripted && state.tone !== 'none' });
     said.note(view.language, state, await page.heading());
-    faults.push(...await judge.look(page, view, state));
-    faults.push(...await judge.axe(page));
-    for (let at = before; at < faults.length; at += 1) faults[at] = `${name}: ${faults[at]}`;
+    seen.push(...await judge.look(page, view, state), ...await judge.axe(page));
+    note(`${state.name} ${JSON.stringify(view)}`, seen.splice(0));
   }
   await context.close();
   return plan.states.length;
+}
+
+function note(where, found) {
+  faults.push(...found.map((fault) => ({ where, fault })));
 }

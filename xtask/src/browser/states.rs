@@ -33,7 +33,7 @@ pub(super) fn with_a_date(shop: &mut Shop) -> Result<String> {
 }
 
 /// All states, for the script.
-pub(super) fn make(shop: &mut Shop, past_date: String) -> Result<Vec<Value>> {
+pub(super) fn make(shop: &mut Shop, past_date: &str) -> Result<Vec<Value>> {
     let product = shop.product(&json!({
         "name": "Premium Cooking Oil 5L", "gtin": GTIN, "defaultPrefix": "EXP24", "pageImage": IMAGE.trim(),
         "pageText": "Cold-pressed in Kitale.\nStore in a cool, dry place and use within six months of opening.",
@@ -48,16 +48,16 @@ pub(super) fn make(shop: &mut Shop, past_date: String) -> Result<Vec<Value>> {
             "says": "Nobody has checked this code before.",
             "paths": unscanned.iter().map(|token| format!("/v/{token}")).collect::<Vec<_>>(),
         }),
-        state("genuine", GENUINE, vec![format!("/v/{genuine}")]),
-        state("digital-link", GENUINE, vec![format!("/01/{GTIN}/21/{genuine}")]),
-        state("long", GENUINE, vec![long(shop)?]),
-        state("unknown", UNKNOWN, vec![format!("/v/{NOBODYS}")]),
-        state("unknown-long", UNKNOWN, vec![format!("/v/{}", "W".repeat(400))]),
+        state("genuine", GENUINE, &format!("/v/{genuine}")),
+        state("digital-link", GENUINE, &format!("/01/{GTIN}/21/{genuine}")),
+        state("long", GENUINE, &long(shop)?),
+        state("unknown", UNKNOWN, &format!("/v/{NOBODYS}")),
+        state("unknown-long", UNKNOWN, &format!("/v/{}", "W".repeat(400))),
     ];
     states.extend(suspicious(shop, &product)?);
     states.extend(set(shop, &product)?);
-    expect(shop, &past_date, "ACTIVE", "amber")?;
-    states.push(state("past-date", INACTIVE, vec![format!("/v/{past_date}")]));
+    expect(shop, past_date, "ACTIVE", "amber")?;
+    states.push(state("past-date", INACTIVE, &format!("/v/{past_date}")));
     Ok(states)
 }
 
@@ -76,8 +76,8 @@ pub(super) fn counted(shop: &mut Shop) -> Result<Value> {
     Ok(Value::Object(codes))
 }
 
-fn state(name: &str, said: Said, paths: Vec<String>) -> Value {
-    json!({ "name": name, "heading": said.heading, "tone": said.tone, "paths": paths })
+fn state(name: &str, said: Said, path: &str) -> Value {
+    json!({ "name": name, "heading": said.heading, "tone": said.tone, "paths": [path] })
 }
 
 /// The longest words that a maker may write, without a place to break them.
@@ -91,12 +91,11 @@ fn long(shop: &mut Shop) -> Result<String> {
 /// Codes that too many shoppers scanned.
 fn suspicious(shop: &mut Shop, product: &str) -> Result<Vec<Value>> {
     let mut states = Vec::new();
-    for (band, shoppers) in [("amber", 2), ("red", 3)] {
-        let risk = json!({ "sessionsAmber": 2, "sessionsRed": 3 });
-        let risk = if band == "amber" { json!({ "sessionsAmber": 2, "sessionsRed": 24 }) } else { risk };
+    for (band, shoppers, sessions_red) in [("amber", 2, 24), ("red", 3, 3)] {
+        let risk = json!({ "sessionsAmber": 2, "sessionsRed": sessions_red });
         let (_, token) = scanned(shop, product, shoppers, &risk)?;
         expect(shop, &token, "ACTIVE", band)?;
-        states.push(state(band, ELSEWHERE, vec![format!("/v/{token}")]));
+        states.push(state(band, ELSEWHERE, &format!("/v/{token}")));
     }
     Ok(states)
 }
@@ -106,7 +105,7 @@ fn set(shop: &mut Shop, product: &str) -> Result<Vec<Value>> {
     let (batch, token) = one(shop.mint(product, 1)?)?;
     shop.change(&batch, &json!({ "status": "recalled", "reason": "seal not tight" }))?;
     expect(shop, &token, "RECALLED", "red")?;
-    let mut states = vec![state("recalled", RECALLED, vec![format!("/v/{token}")])];
+    let mut states = vec![state("recalled", RECALLED, &format!("/v/{token}"))];
     for (name, said, band) in
         [("stolen", STOLEN, "red"), ("consumed", INACTIVE, "amber"), ("inactive", INACTIVE, "amber")]
     {
@@ -114,7 +113,7 @@ fn set(shop: &mut Shop, product: &str) -> Result<Vec<Value>> {
         let status = name.to_uppercase();
         shop.send("POST", "/api/v1/codes/status", &json!({ "tokens": [token], "status": status }))?;
         expect(shop, &token, &status, band)?;
-        states.push(state(name, said, vec![format!("/v/{token}")]));
+        states.push(state(name, said, &format!("/v/{token}")));
     }
     Ok(states)
 }
