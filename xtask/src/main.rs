@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "these tasks talk to a person at a terminal or to a CI log")]
 
 mod apt;
+mod browser;
 mod crash;
 mod labels;
 mod openapi;
@@ -25,6 +26,8 @@ enum Task {
     Test(test::Options),
     /// Kill the real server under load, again and again, and reconcile what it acknowledged.
     Crash(crash::Options),
+    /// Open the shopper's page of product codes in a real Chromium, and check it.
+    Browser(browser::Options),
     /// The receiver of webhooks that `crash` kills.
     #[command(hide = true)]
     Receiver(crash::ReceiverOptions),
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Crash(options) => crash::run(&options),
+        Task::Browser(options) => browser::run(&options),
         Task::Receiver(options) => crash::receive(&options),
         Task::Postgres { command } => test::with_postgres(&command),
     };

@@ -70,6 +70,9 @@ async fn a_page_is_in_the_language_that_was_asked_for_and_loads_nothing(world: A
     let french =
         world.send(Ask::get(&format!("/v/{}?lang=fr", tokens[0])).header("accept-language", "ar")).await;
     assert_eq!(french.header("content-language"), Some("fr"));
+    let form = Ask::post(&format!("/v/{}/scan?lang=sw", tokens[0])).header("accept-language", "ar");
+    let answer = world.send(form.header("content-type", "application/x-www-form-urlencoded")).await;
+    assert_eq!(answer.header("content-language"), Some("sw"), "the answer to the form of that page");
 }
 
 async fn an_unknown_token_is_a_page_that_reveals_nothing(world: Arc<World>) {

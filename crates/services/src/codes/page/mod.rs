@@ -26,17 +26,23 @@ const STYLE: &str = "\
 @media(prefers-color-scheme:dark){:root{--ink:#eef1f6;--soft:#b3bccb;--paper:#12161d;--card:#1b212b;--line:#323a48;--mark:#7bd8a4;--wash:#173425}\
 [data-tone=warn]{--mark:#ffc46b;--wash:#3a2b10}[data-tone=stop]{--mark:#ff9d9d;--wash:#421d1d}[data-tone=none]{--mark:#c3cad6;--wash:#2a313d}}\
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:1.0625rem/1.55 system-ui,sans-serif}\
-main{max-inline-size:34rem;margin-inline:auto;padding:1.25rem 1rem 2rem}\
-.card{background:var(--card);border:1px solid var(--line);border-radius:1rem;overflow:hidden}\
-.verdict{background:var(--wash);padding:1.5rem 1.25rem;display:flex;gap:1rem;align-items:flex-start}\
-.verdict svg{flex:none;inline-size:2.75rem;block-size:2.75rem;color:var(--mark)}\
-h1{margin:0 0 .35rem;font-size:1.45rem;line-height:1.25;color:var(--mark);overflow-wrap:anywhere}\
-.verdict p{margin:0}.rest{padding:1.25rem}dl{margin:0;display:grid;gap:.9rem}dt{color:var(--soft);font-size:.9rem}\
-dd{margin:0;font-weight:600;overflow-wrap:anywhere}img{max-inline-size:100%;block-size:auto;border-radius:.5rem}\
-.owner{white-space:pre-line;overflow-wrap:anywhere}button{font:inherit;font-weight:600;inline-size:100%;padding:.8rem 1rem;border:0;\
-border-radius:.6rem;background:var(--ink);color:var(--card);cursor:pointer}\
-nav{margin-block-start:1.5rem;display:flex;flex-wrap:wrap;gap:.25rem 1rem}a{color:inherit;padding-block:.35rem}\
-:focus-visible{outline:3px solid var(--mark);outline-offset:2px}@media print{nav,form{display:none}}";
+main{max-inline-size:34rem;margin-inline:auto;padding:1rem 1rem 2rem}\
+.card{background:var(--card);border:1px solid var(--line);border-radius:1rem;overflow:hidden;box-shadow:0 1px 4px rgb(0 0 0/.08)}\
+.verdict{background:var(--wash);padding:1.25rem;display:grid;grid-template-columns:auto 1fr;gap:.75rem .875rem;align-items:center}\
+.verdict svg{inline-size:2.75rem;block-size:2.75rem;color:var(--mark)}\
+h1{margin:0;font-size:1.4rem;line-height:1.3;color:var(--mark);overflow-wrap:anywhere;text-wrap:balance}\
+.verdict p{grid-column:1/-1}.rest{padding:1.25rem;display:grid;gap:1rem}\
+p{margin:0;text-wrap:pretty}dl{margin:0;display:grid;gap:.75rem}dt{color:var(--soft);font-size:.9rem;line-height:1.4}\
+dd{margin:0;font-weight:600;overflow-wrap:anywhere}dl>:last-child dd{font-family:ui-monospace,monospace}\
+img{display:block;max-inline-size:100%;block-size:auto;border-radius:.5rem}\
+.owner{white-space:pre-line;overflow-wrap:anywhere;border-block-start:1px solid var(--line);padding-block-start:1rem}\
+.thanks{background:var(--paper);border-radius:.6rem;padding:.8rem 1rem}\
+button{font:inherit;font-weight:600;inline-size:100%;min-block-size:3rem;padding:.6rem 1rem;border:0;border-radius:.6rem;\
+background:var(--ink);color:var(--card);cursor:pointer}\
+nav{margin-block-start:1rem;display:flex;flex-wrap:wrap;justify-content:center;gap:0 .25rem}\
+a{color:var(--soft);padding:.5rem .6rem;border-radius:.4rem}a[aria-current]{color:var(--ink);font-weight:600;text-decoration:none}\
+:focus-visible{outline:3px solid var(--mark);outline-offset:2px}@media(min-width:40rem){main{padding-block:3rem}}\
+@media print{nav,form{display:none}}";
 
 /// Tells that the page was shown, once; and shows it anew if that changed what it says.
 const SCRIPT: &str = "\
@@ -116,13 +122,25 @@ pub fn choose(lang: Option<&str>, accept_language: Option<&str>) -> Language {
     let mut best = (0.0, Language::English);
     for range in accept_language.unwrap_or_default().split(',') {
         let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-        let quality = parameters.trim().strip_prefix("q=").map_or(1.0, |text| text.parse().unwrap_or(0.0));
+        let weight = weight(parameters);
         let primary = tag.trim().split('-').next().unwrap_or_default();
-        if let Some(language) = Language::parse(primary).filter(|_| quality > best.0) {
-            best = (quality, language);
+        if let Some(language) = Language::parse(primary).filter(|_| weight > best.0) {
+            best = (weight, language);
         }
     }
     best.1
+}
+
+/// How much a language is wanted, from 0 to 1 (RFC 9110 §12.4.2). More than 1 is no more than that, and what cannot be
+/// read is not wanted.
+fn weight(parameters: &str) -> f32 {
+    let Some((name, text)) = parameters.trim().split_once('=') else { return 1.0 };
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match text.parse::<f32>() {
+        _ if !name.eq_ignore_ascii_case("q") => 1.0,
+        Ok(weight) if is_number => weight.min(1.0),
+        _ => 0.0,
+    }
 }
 
 /// The whole document.
@@ -136,17 +154,19 @@ pub fn render(view: &View<'_>, language: Language) -> String {
         "<!doctype html><html lang=\"{}\" dir=\"{direction}\"><head><meta charset=\"utf-8\">",
         language.tag()
     ));
-    page.raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\"><title>");
+    page.raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">");
+    // Without an icon of its own, a browser asks for one at an address that the policy forbids.
+    page.raw("<link rel=\"icon\" href=\"data:,\"><title>");
     page.text(said.heading);
     page.raw("</title><style>").raw(STYLE).raw("</style></head>");
     page.raw(&format!(
         "<body data-tone=\"{tone}\" data-risk=\"{}\"><main><div class=\"card\">",
         view.risk_level
     ));
-    page.raw("<div class=\"verdict\">").raw(icon(tone)).raw("<div><h1>").text(said.heading).raw("</h1><p>");
-    page.text(said.advice).raw("</p></div></div><div class=\"rest\">");
+    page.raw("<div class=\"verdict\">").raw(icon(tone)).raw("<h1>").text(said.heading).raw("</h1><p>");
+    page.text(said.advice).raw("</p></div><div class=\"rest\">");
     details(&mut page, view, words);
-    check(&mut page, view, words);
+    check(&mut page, view, words, language);
     page.raw("</div></div>");
     languages(&mut page, view, words, language);
     page.raw("</main><script>").raw(SCRIPT).raw("</script></body></html>");
@@ -168,16 +188,16 @@ const fn verdict(verdict: Verdict, words: &'static Words) -> (&'static Said, &'s
 fn icon(tone: &str) -> &'static str {
     match tone {
         "good" => {
-            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\"><circle cx=\"12\" cy=\"12\" r=\"10\"/><path d=\"M7 12.5l3.5 3.5L17 9\"/></svg>"
+            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"12\" cy=\"12\" r=\"10\"/><path d=\"M7 12.5l3.5 3.5L17 9\"/></svg>"
         }
         "stop" => {
-            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\"><circle cx=\"12\" cy=\"12\" r=\"10\"/><path d=\"M8 8l8 8M16 8l-8 8\"/></svg>"
+            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"12\" cy=\"12\" r=\"10\"/><path d=\"M8 8l8 8M16 8l-8 8\"/></svg>"
         }
         "warn" => {
-            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\"><path d=\"M12 3l10 18H2z\"/><path d=\"M12 10v5M12 17.5v1\"/></svg>"
+            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><path d=\"M12 3l10 18H2z\"/><path d=\"M12 10v4M12 17.5v.01\"/></svg>"
         }
         _ => {
-            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\"><circle cx=\"12\" cy=\"12\" r=\"10\"/><path d=\"M9 9.5a3 3 0 116 0c0 2-3 2-3 4.5M12 17v1\"/></svg>"
+            "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-linecap=\"round\" stroke-linejoin=\"round\"><circle cx=\"12\" cy=\"12\" r=\"10\"/><path d=\"M9 9.5a3 3 0 116 0c0 2-3 2-3 4M12 17v.01\"/></svg>"
         }
     }
 }
@@ -198,7 +218,8 @@ fn details(page: &mut Page, view: &View<'_>, words: &Words) {
     ];
     for (name, value) in rows {
         let Some(value) = value else { continue };
-        page.raw("<div><dt>").text(name).raw("</dt><dd dir=\"auto\">").text(value).raw("</dd></div>");
+        // The value reads in its own direction, and stands on the side of the page's.
+        page.raw("<div><dt>").text(name).raw("</dt><dd><bdi>").text(value).raw("</bdi></dd></div>");
     }
     page.raw("</dl>");
     if is_known {
@@ -217,12 +238,12 @@ fn first_check(view: &View<'_>, words: &Words) -> String {
 }
 
 /// A code of nobody's has no check to be recorded.
-fn check(page: &mut Page, view: &View<'_>, words: &Words) {
+fn check(page: &mut Page, view: &View<'_>, words: &Words, language: Language) {
     if view.is_recorded {
-        page.raw("<p role=\"status\">").text(words.recorded).raw("</p>");
+        page.raw("<p class=\"thanks\" role=\"status\">").text(words.recorded).raw("</p>");
     } else if view.verdict != Verdict::Unknown {
-        page.raw("<form method=\"post\" action=\"").text(view.scan_path).raw("\"><button>");
-        page.text(words.record).raw("</button></form>");
+        page.raw("<form method=\"post\" action=\"").text(view.scan_path);
+        page.raw(&format!("?lang={}\"><button>", language.tag())).text(words.record).raw("</button></form>");
     }
 }
 

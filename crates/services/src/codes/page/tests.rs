@@ -93,6 +93,21 @@ fn a_recorded_check_is_thanked_for_and_not_asked_for_again() {
 }
 
 #[test]
+fn the_answer_to_the_form_is_in_the_language_of_its_page() {
+    for &language in Language::ALL {
+        let page = render(&view(Verdict::Genuine), language);
+        let action = format!("action=\"/v/13MKARCQ3FZNKGKVZ22V/scan?lang={}\"", language.tag());
+        assert!(page.contains(&action), "{page}");
+    }
+}
+
+#[test]
+fn values_stand_on_the_side_of_their_page_whatever_they_are_written_in() {
+    let page = render(&view(Verdict::Genuine), Language::Arabic);
+    assert!(page.contains("<dd><bdi>EXP24-000001</bdi></dd>"), "{page}");
+}
+
+#[test]
 fn a_language_is_chosen_by_address_header_and_quality() {
     for (lang, accept, expected) in [
         (None, None, Language::English),
@@ -103,6 +118,11 @@ fn a_language_is_chosen_by_address_header_and_quality() {
         (None, Some("fr;q=0, so;q=0.1"), Language::Somali),
         (None, Some("*"), Language::English),
         (None, Some("fr;q=x"), Language::English),
+        (None, Some("fr;Q=0.2, sw; Q=0.9"), Language::Swahili),
+        (None, Some("sw;Q=0, fr;q=0.1"), Language::French),
+        (None, Some("ar, fr;q=5"), Language::Arabic),
+        (None, Some("fr;q=5"), Language::French),
+        (None, Some("fr;q=inf, so;q=nan, ar;q=0.001"), Language::Arabic),
     ] {
         assert_eq!(choose(lang, accept), expected, "{lang:?} {accept:?}");
     }

@@ -96,7 +96,7 @@ const SWAHILI: Words = Words {
         advice: "Hakikisha muhuri haujafunguliwa na bidhaa ni ile iliyotajwa hapa.",
     },
     recalled: Said {
-        heading: "Bidhaa hii imerudishwa na mtengenezaji",
+        heading: "Bidhaa hii imeondolewa sokoni",
         advice: "Usiitumie. Irudishe ulikoinunua au muulize mtengenezaji.",
     },
     elsewhere: Said {
@@ -154,7 +154,7 @@ const FRENCH: Words = Words {
     },
     unknown: Said {
         heading: "Ce code n’est pas l’un des nôtres",
-        advice: "Si vous l’avez saisi, vérifiez chaque lettre et réessayez. Si vous l’avez scanné, ne vous fiez pas au produit : demandez au vendeur.",
+        advice: "Si vous l’avez saisi, vérifiez chaque lettre et réessayez. Si vous l’avez scanné, ne vous fiez pas au produit\u{a0}: demandez au vendeur.",
     },
     product: "Produit",
     brand: "Marque",
@@ -238,7 +238,7 @@ const SOMALI: Words = Words {
         advice: "Hubi in shaabaddu dhan tahay oo badeecaddu tahay midda halkan ku qoran.",
     },
     recalled: Said {
-        heading: "Badeecaddan dib ayaa loo celiyey",
+        heading: "Badeecaddan suuqa ayaa laga saaray",
         advice: "Ha isticmaalin. Ku celi halkii aad ka iibsatay ama weydii soo saaraha.",
     },
     elsewhere: Said {
