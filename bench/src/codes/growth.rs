@@ -24,12 +24,8 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Line>> {
     // Twice, so that what a start itself writes is known, and pages are half full already.
     rest(&launch, |shop, _| shop.mint(MILLION).map(drop))?;
     let before = rest(&launch, |shop, _| shop.mint(MILLION).map(drop))?;
-    let minted = rest(&launch, |shop, _| {
-        for _ in 0..BATCHES {
-            shop.mint(MILLION)?;
-        }
-        Ok(())
-    })?;
+    let minted = rest(&launch, |shop, _| (0..BATCHES).try_for_each(|_| shop.mint(MILLION).map(drop)))?;
+    let without_key = rest(&launch, |shop, _| (0..BATCHES).try_for_each(|_| shop.mint_without_key(MILLION)))?;
     let scanned = rest(&launch, |shop, server| {
         let batch = shop.mint(MILLION)?;
         let mut tokens = Vec::with_capacity(SCANNED);
@@ -39,15 +35,16 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Line>> {
         }
         scan(server, &tokens)
     })?;
-    let each = (minted - before) as f64 / f64::from(BATCHES) / 1e3;
-    let one_percent = (scanned - minted) as f64 / 1e6;
+    let each = |after: u64, before: u64| (after - before) as f64 / f64::from(BATCHES) / 1e3;
+    let one_percent = (scanned - without_key) as f64 / 1e6;
     Ok(vec![
         Line::at_most(
-            format!("{MILLION} minted codes (of {BATCHES} such batches)"),
-            each,
+            format!("{MILLION} minted codes, with an Idempotency-Key (of {BATCHES} such batches)"),
+            each(minted, before),
             MINTED_KB_MAX,
             " kB",
         ),
+        Line::at_most("the same without a key", each(without_key, minted), MINTED_KB_MAX, " kB"),
         Line::at_most(
             format!("{MILLION} minted codes of which {SCANNED} were scanned"),
             one_percent,

@@ -37,6 +37,13 @@ impl Shop {
         answer.json()["batchId"].as_str().map(str::to_owned).ok_or_else(|| answer.text().into())
     }
 
+    /// As a client that does not mind to pay twice.
+    pub(super) fn mint_without_key(&mut self, quantity: i64) -> Result<()> {
+        let body = json!({ "productId": self.product, "quantity": quantity });
+        let answer = self.client.send(&Request::post("/api/v1/batches").bearer(&self.key).json(&body))?;
+        if answer.status == 202 { Ok(()) } else { Err(answer.text().into()) }
+    }
+
     /// From the first byte of the request to the last of the answer.
     #[expect(clippy::disallowed_methods, reason = "a bench measures time")]
     pub(super) fn timed_mint(&mut self, quantity: i64) -> Result<(Response, Duration)> {

@@ -69,7 +69,7 @@ impl Codes {
         let tenant_id = job.tenant_id;
         let find = move |tx: &mut db::Tx<'_>| batch::find(tx, tenant_id, environment, batch_id);
         let found = self.kernel().db.read(find).await?;
-        let run = found.facts().run(self.keys(), 1, found.quantity)?;
+        let run = found.run(self.keys(), 1, found.quantity)?;
         let csv_sha256 =
             tokio::task::spawn_blocking(move || sha256(run)).await.map_err(Fault::internal)??;
         let digest = Digest { job, batch_id, csv_sha256 };

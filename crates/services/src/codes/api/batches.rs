@@ -18,7 +18,7 @@ use crate::codes::Codes;
 use crate::codes::command;
 use crate::codes::command::batch::{self, BatchView, ChangeBatch, Fate, REASON_LENGTH_MAX};
 use crate::codes::command::mint::{self, Minted};
-use crate::codes::model::{Mint, QUANTITY_MAX, REGION_LENGTH_MAX};
+use crate::codes::model::{Batch, Mint, QUANTITY_MAX, REGION_LENGTH_MAX};
 use crate::codes::risk::Rules;
 
 const ROUTE: &str = "/api/v1/batches";
@@ -116,10 +116,19 @@ pub(super) async fn create(
     Json(document): Json,
 ) -> Result<Response, Failure> {
     let input = wanted(&codes, &document)?;
+    let (tenant_id, environment) = (caller.caller.tenant_id, caller.caller.environment);
     let call = caller.call(ROUTE, &document);
     let answer = codes.kernel().run(call, &command::MINT, input, mint::mint).await?;
-    let mut response = minted(&codes, &answer.value, answer.is_replay)?;
-    let location = format!("{ROUTE}/{}", answer.value.batch_id);
+    let Minted { batch_id, is_inline, batch } = answer.value;
+    let batch = match batch {
+        Some(batch) => batch,
+        None => {
+            let find = move |tx: &mut db::Tx<'_>| batch::find(tx, tenant_id, environment, batch_id);
+            codes.kernel().db.read(find).await?
+        }
+    };
+    let mut response = minted(&codes, &batch, is_inline, answer.is_replay)?;
+    let location = format!("{ROUTE}/{batch_id}");
     let location = HeaderValue::try_from(location).expect("an id is lower-case ASCII");
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
@@ -143,13 +152,13 @@ fn wanted(codes: &Codes, document: &Document) -> Result<Mint, Fault> {
     })
 }
 
-fn minted(codes: &Codes, minted: &Minted, is_replay: bool) -> Result<Response, Fault> {
-    let (batch_id, charged, quantity) = (minted.batch_id, minted.charged, minted.facts.quantity);
-    if !minted.is_inline {
+fn minted(codes: &Codes, batch: &Batch, is_inline: bool, is_replay: bool) -> Result<Response, Fault> {
+    let &Batch { batch_id, charged, quantity, .. } = batch;
+    if !is_inline {
         let body = QueuedBody { batch_id, queued: quantity, charged, is_async: true };
         return Ok(body::answer(StatusCode::ACCEPTED, &body, is_replay));
     }
-    let run = minted.facts.run(codes.keys(), 1, quantity)?;
+    let run = batch.run(codes.keys(), 1, quantity)?;
     let all = (0..run.quantity).map(|index| run.code(index));
     let codes =
         all.map(|code| CodeBody { serial: code.serial, token: code.token, verify_url: code.verify_url });

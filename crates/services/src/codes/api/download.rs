@@ -107,7 +107,7 @@ impl Codes {
         let find = move |tx: &mut db::Tx<'_>| batch::find(tx, tenant_id, environment, batch_id);
         let found = batch::ensure_not_cancelled(self.kernel().db.read(find).await?)?;
         let (from, to) = wanted.bounds(found.quantity)?;
-        let run = found.facts().run(self.keys(), from, to)?;
+        let run = found.run(self.keys(), from, to)?;
         let format = wanted.format;
         // Drawings are measured before the first is sent.
         let file =

@@ -11,7 +11,7 @@ use kernel::{Ctx, Ending, jobs};
 use serde::{Deserialize, Serialize};
 
 use super::{MINT, epoch, product, ready};
-use crate::codes::model::{Batch, Mint, Product, ProductStatus, RunFacts};
+use crate::codes::model::{Batch, Mint, Product, ProductStatus};
 use crate::codes::store::{batch as store, epoch as epochs, product as products};
 
 /// Up to how many codes are answered at once.
@@ -24,13 +24,15 @@ pub const INLINE_QUANTITY_MAX: Setting = Setting {
 /// By which the installation knows the epoch in use.
 pub const CODE_SECRET: &str = "code";
 
-/// A batch as its reply is saved: what its codes follow from, not the codes.
+/// A mint as its reply is saved, which is small: the batch has the rest, and never changes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Minted {
     pub batch_id: BatchId,
-    pub charged: i64,
+    /// Whether the answer holds the codes.
     pub is_inline: bool,
-    pub facts: RunFacts,
+    /// `None` in a reply that was saved.
+    #[serde(skip)]
+    pub batch: Option<Batch>,
 }
 
 pub fn mint(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Mint) -> Result<Ending<Minted>, Fault> {
@@ -50,7 +52,7 @@ pub fn mint(tx: &mut Tx<'_>, ctx: &mut Ctx, input: &Mint) -> Result<Ending<Minte
     ctx.target(batch.batch_id.text());
     ctx.note(format!("{} codes", batch.quantity));
     let is_inline = batch.ready_at.is_some();
-    Ok(Ending::Done(Minted { batch_id: batch.batch_id, charged, is_inline, facts: batch.facts() }))
+    Ok(Ending::Done(Minted { batch_id: batch.batch_id, is_inline, batch: Some(batch) }))
 }
 
 fn ensure_active(product: &Product) -> Result<(), Fault> {

@@ -26,36 +26,6 @@ pub struct Mint {
     pub keys: Arc<TokenKeys>,
 }
 
-/// What the codes of a batch follow from, for good.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RunFacts {
-    pub epoch: u8,
-    pub first_code: i64,
-    pub quantity: i64,
-    pub prefix: String,
-    pub first_number: i64,
-    pub address: String,
-}
-
-impl RunFacts {
-    /// The codes themselves, from the `from`th to the `to`th, counted from 1.
-    ///
-    /// # Errors
-    /// An epoch that this process lacks.
-    pub fn run(&self, keys: &TokenKeys, from: i64, to: i64) -> Result<Run, Fault> {
-        let broken = || Fault::internal("a batch begins with a number that no code has");
-        let first = CodeNumber::from_stored(self.first_code).ok_or_else(broken)?;
-        Ok(Run {
-            key: Arc::clone(keys.key(first.environment(), self.epoch)?),
-            first_ordinal: first.plus(from - 1).ordinal(),
-            prefix: self.prefix.clone(),
-            first_number: (self.first_number + from - 1).cast_unsigned(),
-            quantity: (to - from + 1).cast_unsigned(),
-            page_address: self.address.clone(),
-        })
-    }
-}
-
 /// Codes that were minted together: a range of numbers.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -123,16 +93,19 @@ impl Batch {
         seal::labels::serial(&self.prefix, (self.first_number + number.since(self.first)).cast_unsigned())
     }
 
-    #[must_use]
-    pub fn facts(&self) -> RunFacts {
-        RunFacts {
-            epoch: self.epoch,
-            first_code: self.first.stored(),
-            quantity: self.quantity,
+    /// The codes themselves, from the `from`th to the `to`th, counted from 1.
+    ///
+    /// # Errors
+    /// An epoch that this process lacks.
+    pub fn run(&self, keys: &TokenKeys, from: i64, to: i64) -> Result<Run, Fault> {
+        Ok(Run {
+            key: Arc::clone(keys.key(self.environment, self.epoch)?),
+            first_ordinal: self.first.plus(from - 1).ordinal(),
             prefix: self.prefix.clone(),
-            first_number: self.first_number,
-            address: self.address.clone(),
-        }
+            first_number: (self.first_number + from - 1).cast_unsigned(),
+            quantity: (to - from + 1).cast_unsigned(),
+            page_address: self.address.clone(),
+        })
     }
 
     /// Where its items are meant to be: what the batch says, if that is a country, or nowhere in particular; without a

@@ -6,9 +6,7 @@ mod number;
 mod product;
 
 pub use address::Address;
-pub use batch::{
-    Batch, BatchStatus, Mint, PREFIX_RULE, QUANTITY_MAX, REGION_LENGTH_MAX, RunFacts, is_prefix,
-};
+pub use batch::{Batch, BatchStatus, Mint, PREFIX_RULE, QUANTITY_MAX, REGION_LENGTH_MAX, is_prefix};
 pub use number::CodeNumber;
 pub use product::{
     IMAGE_LENGTH_MAX, NAME_LENGTH_MAX, NewProduct, PAGE_TEXT_LENGTH_MAX, Product, ProductChange,
