@@ -14,7 +14,6 @@ import zxingcpp
 from PIL import Image
 
 DOTS_PER_INCH = 300
-PIXELS_A_DRAWING = 400
 
 folder = pathlib.Path(sys.argv[1])
 lines = (folder / "codes.csv").read_text().splitlines()[1:]
@@ -39,7 +38,7 @@ with zipfile.ZipFile(folder / "codes.zip") as drawings:
     assert len(drawings.namelist()) == len(tokens)
     for token, name in zip(tokens, drawings.namelist()):
         svg = drawings.read(name).decode()
-        png = resvg_py.svg_to_bytes(svg_string=svg, width=PIXELS_A_DRAWING, background="#fff", skip_system_fonts=True)
+        png = resvg_py.svg_to_bytes(svg_string=svg, dpi=DOTS_PER_INCH, background="#fff", skip_system_fonts=True)
         (folder / f"{token}.png").write_bytes(png)
         assert read(Image.open(io.BytesIO(png))) == [token], name
 

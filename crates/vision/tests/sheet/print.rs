@@ -8,6 +8,17 @@ fn every_code_of_a_rendered_sheet_is_read() {
     assert_reads(&labels(300.0, 0.0), 0..LABELS);
 }
 
+/// As the last page of a batch: a thousandth of the paper is ink.
+#[test]
+fn a_code_alone_on_a_sheet_is_read() {
+    for (dots_per_inch, label) in [(150.0, 0), (150.0, 32), (300.0, 64)] {
+        let mut sheet = Sheet::empty(dots_per_inch, 0.0);
+        sheet.label(label, &text(label));
+        assert_reads(&sheet, [label]);
+        assert_reads(&sheet.noisy(20.0), [label]);
+    }
+}
+
 #[test]
 fn a_sheet_may_lie_on_any_side_and_askew() {
     for degrees in [3.0, -3.0, 90.0, 180.0, 270.0] {

@@ -31,10 +31,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper-util", &["web", "attestry"]),
     ("reqwest", &["attestry"]),
     ("rusqlite", &["db"]),
-    ("postgres", &["db"]),
+    // A bench writes rows as others do, to compare.
+    ("postgres", &["db", "bench"]),
     // The peer is a yardstick from outside, not a part of the product.
     ("tokio-postgres", &["db", "naive-peer"]),
-    ("vision", &["attestry"]),
+    ("vision", &["attestry", "xtask"]),
 ];
 
 /// The names under `[dependencies]` of every crate; development dependencies may point anywhere.

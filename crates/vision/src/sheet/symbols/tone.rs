@@ -28,16 +28,16 @@ impl Page {
 
 /// The page with its ink black and its paper white, or `None` if it has no ink.
 ///
-/// What one pixel in 200 is darker or lighter than counts as black or white: dust and glare are not the measure.
+/// What one pixel in 200 is darker or lighter than counts as black or white: dust and glare are not the measure. A page
+/// with a single label has less ink than that, so one in 2000 is asked, too, before ink is taken to be pale or none.
 pub(super) fn stretched(page: &Page) -> Option<Cow<'_, Page>> {
-    let (dark, light) = extremes(&page.grey, page.grey.len() / 200);
-    let contrast = light - dark;
-    if contrast < CONTRAST_MIN {
-        return None;
-    }
-    if contrast >= CONTRAST_GOOD {
+    let at = |part: usize| extremes(&page.grey, page.grey.len() / part);
+    let (most, rare) = (at(200), at(2000));
+    if [most, rare].iter().any(|(dark, light)| light - dark >= CONTRAST_GOOD) {
         return Some(Cow::Borrowed(page));
     }
+    let is_ink = |(dark, light): &(u8, u8)| light - dark >= CONTRAST_MIN;
+    let (dark, light) = [most, rare].into_iter().find(is_ink)?;
     let levels: Vec<u8> = (0..=u8::MAX).map(|grey| level(grey, dark, light)).collect();
     let grey = page.grey.iter().map(|grey| levels[usize::from(*grey)]).collect();
     Some(Cow::Owned(Page { grey, ..*page }))

@@ -74,7 +74,7 @@ pub(in crate::cli) enum Verb {
         after_help = "The bytes are those that the tenant gets by `GET /api/v1/batches/{id}/codes`.\n\nExamples:\n  \
         attestry codes export bat_01kdvdna00e008m2jtjb6jqfym --tenant tn_01kdvdna00e008m2jtjb6jqfym\n  \
         attestry codes export bat_01kdvdna00e008m2jtjb6jqfym --tenant tn_01kdvdna00e008m2jtjb6jqfym --format pdf --sheet a4-40 --file labels.pdf\n  \
-        attestry codes export bat_01kdvdna00e008m2jtjb6jqfym --tenant tn_01kdvdna00e008m2jtjb6jqfym --from 1 --to 500 --file - | lpr"
+        attestry codes export bat_01kdvdna00e008m2jtjb6jqfym --tenant tn_01kdvdna00e008m2jtjb6jqfym --from 1 --to 500 --file -"
     )]
     Export(Box<export::Export>),
     /// Read printed or rendered sheets of labels, and say which codes are missing, there twice or illegible
@@ -89,8 +89,8 @@ pub(in crate::cli) enum Verb {
     Epochs,
     /// Refuse codes of an epoch whose key may have leaked; there is no way back
     #[command(
-        after_help = "Codes that were minted before stay genuine. Activate the next epoch first, or minting stops:\n  \
-        attestry secrets rotate --kind code, restart, attestry secrets activate 2 --kind code\n\nExamples:\n  \
+        after_help = "Codes that were minted before stay genuine. Activate the next epoch first, or minting stops:\n\
+        `attestry secrets rotate --kind code`, a restart, then `attestry secrets activate N --kind code`.\n\nExamples:\n  \
         attestry codes close-epoch 1 --environment live\n  \
         attestry codes close-epoch 1 --environment live --tenant tn_01kdvdna00e008m2jtjb6jqfym --from-batch bat_01kdvdna00e008m2jtjb6jqfym"
     )]
