@@ -1,11 +1,13 @@
-//! What the database keeps of minted and of scanned codes, as its file grows.
+//! What the database keeps of minted and of scanned codes, in pages of its file that are in use.
 
 use std::path::Path;
 
+use db::{Db, Settings, Source, args};
 use it::Result;
 use it::client::Request;
 use it::folder::Folder;
 use it::server::{Launch, Server};
+use kernel::migrations::MIGRATIONS;
 
 use super::shop::Shop;
 use super::{Line, MILLION, Options};
@@ -35,7 +37,7 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Line>> {
         }
         scan(server, &tokens)
     })?;
-    let each = |after: u64, before: u64| (after - before) as f64 / f64::from(BATCHES) / 1e3;
+    let each = |after: i64, before: i64| (after - before) as f64 / f64::from(BATCHES) / 1e3;
     let one_percent = (scanned - without_key) as f64 / 1e6;
     Ok(vec![
         Line::at_most(
@@ -54,27 +56,27 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Line>> {
     ])
 }
 
-/// Lets a server do something, and says how long the database's file is once it has ended.
-fn rest(launch: &Launch, work: impl FnOnce(&mut Shop, &Server) -> Result<()>) -> Result<u64> {
+/// Lets a server do something, and says how much the database holds once it has ended.
+fn rest(launch: &Launch, work: impl FnOnce(&mut Shop, &Server) -> Result<()>) -> Result<i64> {
     let server = Server::start(launch)?;
     let mut shop = Shop::open(&server)?;
     work(&mut shop, &server)?;
     shop.wait_until_ready()?;
     server.operator().ledger_check()?;
     server.terminate()?;
-    file_bytes(&launch.data)
+    used_bytes(&launch.data)
 }
 
-fn file_bytes(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name.to_string_lossy().contains(".db") {
-            bytes += entry.metadata()?.len();
-        }
-    }
-    if bytes == 0 { Err("there is no database file".into()) } else { Ok(bytes) }
+/// What the database holds, without the pages that it would use next.
+fn used_bytes(folder: &Path) -> Result<i64> {
+    const USED: &str = "SELECT (c.page_count - f.freelist_count) * s.page_size AS bytes \
+        FROM pragma_page_count AS c, pragma_freelist_count AS f, pragma_page_size AS s";
+    let database = Db::open(Settings::new(Source::Sqlite { folder: folder.to_owned() }, MIGRATIONS))
+        .map_err(|fault| fault.to_string())?;
+    let read = |tx: &mut db::Tx<'_>| Ok(tx.one(USED, args![], |row| row.int("bytes"))?);
+    let bytes = database.read_blocking(read).map_err(|fault| fault.to_string())?;
+    database.close();
+    Ok(bytes)
 }
 
 /// Each code once, each by a shopper of its own.

@@ -14,6 +14,7 @@ pub(in crate::cli) enum Verb {
     /// Add the next version of a secret to the secrets file; it is used once it is activated
     #[command(after_help = "Examples:\n  attestry secrets rotate\n  attestry secrets rotate --kind code")]
     Rotate {
+        /// Which secret
         #[arg(long, value_enum, value_name = "NAME", default_value = "pepper")]
         kind: Kind,
     },
@@ -22,6 +23,7 @@ pub(in crate::cli) enum Verb {
         after_help = "Examples:\n  attestry secrets activate 2 --as alice\n  attestry secrets activate 2 --kind code --as alice"
     )]
     Activate {
+        /// Which secret
         #[arg(long, value_enum, value_name = "NAME", default_value = "pepper")]
         kind: Kind,
         /// The number that `attestry secrets rotate` said
