@@ -160,7 +160,11 @@ impl Queue {
         let mut state = self.lock();
         if state.is_waiting() {
             state.idle += 1;
-            let wait = self.changed.wait_timeout_while(state, patience, |state| state.is_waiting());
+            let wait = self.changed.wait_timeout_while(state, patience, |state| {
+                // Woken for a task that another thread has taken, it waits on, and must be woken again.
+                state.waking = false;
+                state.is_waiting()
+            });
             state = wait.unwrap_or_else(PoisonError::into_inner).0;
             state.wake();
         }
@@ -283,6 +287,32 @@ mod tests {
             queue.close();
         });
         assert_eq!(taken.load(Ordering::SeqCst), PUSHERS * TASKS);
+    }
+
+    #[test]
+    fn a_thread_whose_task_was_taken_by_another_is_woken_for_the_next_one() {
+        let queue = Queue::new(8);
+        let (taken, arrivals) = std::sync::mpsc::channel();
+        let is_taken = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while let Next::Task(_) = queue.pop_within(Duration::from_secs(3600)) {
+                    taken.send(()).unwrap();
+                }
+            });
+            for _ in 0..2000 {
+                queue.push(task(Mode::Read, |_| Ok(())).0).unwrap();
+                // Mostly before the thread that was woken for it is there.
+                if let Next::Task(_) = queue.pop_within(Duration::ZERO) {
+                    std::thread::yield_now();
+                }
+            }
+            while arrivals.try_recv().is_ok() {}
+            queue.push(task(Mode::Read, |_| Ok(())).0).unwrap();
+            let is_taken = arrivals.recv_timeout(Duration::from_secs(10)).is_ok();
+            queue.close();
+            is_taken
+        });
+        assert!(is_taken);
     }
 
     #[test]

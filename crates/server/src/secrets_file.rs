@@ -8,9 +8,43 @@ use std::path::{Path, PathBuf};
 use base::Fault;
 use kernel::Random;
 use kernel::secrets::SecretsFile;
+use services::codes::command::mint::CODE_SECRET;
 
 const FILE_NAME: &str = "secrets.toml";
 const VARIABLE: &str = "ATTESTRY_SECRETS";
+
+/// What the file has versions of that are activated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Of keys and tokens of the API
+    Pepper,
+    /// Of product codes; a version is an epoch
+    Code,
+}
+
+impl Kind {
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pepper, Self::Code].into_iter().find(|kind| kind.name() == name)
+    }
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::Code => CODE_SECRET,
+        }
+    }
+
+    /// As sentences call it.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Pepper => "the pepper",
+            Self::Code => "the root of product codes",
+        }
+    }
+}
 
 /// The secrets of a data folder; made on the first start. A file of before a kind existed is given that kind: the
 /// database tells whether another node was first.

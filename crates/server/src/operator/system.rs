@@ -6,7 +6,6 @@ use http::StatusCode;
 use kernel::spine::{Audit, Idempotent, Price, Scope};
 use kernel::{Command, Ctx, Ending, Secrets, tenancy};
 use serde_json::json;
-use services::codes::command::mint::CODE_SECRET;
 use web::json::{Document, both};
 use web::problem::Problem;
 use web::{Failure, Json, reply};
@@ -14,45 +13,10 @@ use web::{Failure, Json, reply};
 use super::codes;
 use super::guard::{Operator, Target};
 use crate::app::App;
+use crate::secrets_file::Kind;
 
 /// Beyond it, leases and expiries of two nodes would disagree.
 const CLOCK_SKEW_MAX_US: i64 = 1_000_000;
-
-/// What the secrets file has versions of that are activated.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Pepper,
-    /// Roots of product codes; a version is an epoch.
-    Code,
-}
-
-impl Kind {
-    fn parse(name: &str) -> Option<Self> {
-        [Self::Pepper, Self::Code].into_iter().find(|kind| kind.name() == name)
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Pepper => "pepper",
-            Self::Code => CODE_SECRET,
-        }
-    }
-
-    /// As sentences call it.
-    const fn noun(self) -> &'static str {
-        match self {
-            Self::Pepper => "the pepper",
-            Self::Code => "the root of product codes",
-        }
-    }
-
-    fn is_held(self, secrets: &Secrets, version: u32) -> bool {
-        match self {
-            Self::Pepper => secrets.pepper_versions().any(|held| held == version),
-            Self::Code => secrets.code_roots(Environment::Live).any(|(epoch, _)| u32::from(epoch) == version),
-        }
-    }
-}
 
 pub(super) const ACTIVATE_SECRET: Command = Command {
     name: "platform.secret.activate",
@@ -119,7 +83,7 @@ pub(super) async fn activate_secret(
     let (version, kind) = both(document.integer("version", 1..=1_000_000), kind(&document))?;
     let version = u32::try_from(version).expect("the range was checked");
     let kernel = &app.kernel;
-    if !kind.is_held(&kernel.secrets, version) {
+    if !is_held(kind, &kernel.secrets, version) {
         return Err(Fault::conflict(format!(
             "This server does not hold version {version} of {}: it reads its secrets file when it starts. Add the version \
              with `attestry secrets rotate --kind {}`, restart the server, then activate it.",
@@ -143,6 +107,13 @@ pub(super) async fn activate_secret(
 fn kind(document: &Document) -> Result<Kind, Fault> {
     let name = document.optional_string("kind", 0..=usize::MAX)?;
     Kind::parse(name.unwrap_or("pepper")).ok_or_else(|| Fault::invalid("kind", "must be pepper or code"))
+}
+
+fn is_held(kind: Kind, secrets: &Secrets, version: u32) -> bool {
+    match kind {
+        Kind::Pepper => secrets.pepper_versions().any(|held| held == version),
+        Kind::Code => secrets.code_roots(Environment::Live).any(|(epoch, _)| u32::from(epoch) == version),
+    }
 }
 
 /// The highest activated version is the one in use, so a lower one would be a row without effect.

@@ -36,6 +36,9 @@ impl Codes {
                     not_empty.push(lane);
                 }
             }
+            if not_empty.is_empty() {
+                break;
+            }
             lanes = not_empty;
         }
         Ok(())

@@ -1,13 +1,12 @@
 use base::Fault;
 use clap::Subcommand;
 use serde_json::json;
-use services::codes::command::mint::CODE_SECRET;
 
 use super::{Job, post};
 use crate::cli::arguments::Common;
 use crate::cli::print;
 use crate::config::Config;
-use crate::secrets_file;
+use crate::secrets_file::{self, Kind};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Verb {
@@ -38,42 +37,17 @@ pub(in crate::cli) enum Verb {
     Path,
 }
 
-/// Secrets that have versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(in crate::cli) enum Kind {
-    /// Of keys and tokens of the API
-    Pepper,
-    /// Of product codes; a version is an epoch
-    Code,
-}
-
-impl Kind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Pepper => "pepper",
-            Self::Code => CODE_SECRET,
-        }
-    }
-
-    const fn noun(self) -> &'static str {
-        match self {
-            Self::Pepper => "the pepper",
-            Self::Code => "the root of product codes",
-        }
-    }
-
-    fn activated(self, version: u32) -> String {
-        match self {
-            Self::Pepper => format!(
-                "Version {version} of the pepper makes new keys from now on; keys made before keep working.\n\
-                 With several nodes: restart the others. Until then they make keys with the version before."
-            ),
-            Self::Code => format!(
-                "Epoch {version} mints product codes from now on, on every node; codes minted before stay genuine.\n\
-                 If a key leaked, close its epoch: attestry codes close-epoch {} --environment live",
-                version.saturating_sub(1)
-            ),
-        }
+fn activated(kind: Kind, version: u32) -> String {
+    match kind {
+        Kind::Pepper => format!(
+            "Version {version} of the pepper makes new keys from now on; keys made before keep working.\n\
+             With several nodes: restart the others. Until then they make keys with the version before."
+        ),
+        Kind::Code => format!(
+            "Epoch {version} mints product codes from now on, on every node; codes minted before stay genuine.\n\
+             If a key leaked, close its epoch: attestry codes close-epoch {} --environment live",
+            version.saturating_sub(1)
+        ),
     }
 }
 
@@ -90,7 +64,7 @@ impl Verb {
             Self::Activate { kind, version } => {
                 let said = [("version", json!(version)), ("kind", json!(kind.name()))];
                 let ask = post("/operator/v1/secrets/activate", said);
-                return Ok(Plan::Call(Job::new(ask, move |_| kind.activated(version))));
+                return Ok(Plan::Call(Job::new(ask, move |_| activated(kind, version))));
             }
             Self::Rotate { kind } => rotate(config, common, kind)?,
             Self::OperatorToken => {
